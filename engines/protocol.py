@@ -1,0 +1,88 @@
+"""What an engine is: images and a memory slot in, scene graphs out. Knows no backend, no stream, no torch.
+
+Shape suffixes: B batch, H W canvas, N entity slots, R pairs, K predicates, C object classes, P memory slots, D embedding,
+4 = (x0, y0, x1, y1) as fractions of the canvas.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from model.vocabulary import Vocabulary
+
+Float = npt.NDArray[np.float32]
+UInt8 = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """How one predicate is used: published or held back, and the operating threshold it was measured at."""
+
+    name: str
+    published: bool
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """What a loaded network is. `model_hash` changes with weights, vocabulary or shapes: state of another hash is refused."""
+
+    backend: str
+    model: str
+    model_hash: str
+    vocabulary: Vocabulary
+    predicates: tuple[Predicate, ...]
+    max_batch: int
+    max_pixels: int
+    num_streams: int
+    num_entities: int
+    num_pairs: int
+    num_slots: int
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class SceneGraph:
+    """One frame as the network saw it, without identity. Entities are sorted by score; an unused slot has score 0.
+
+    A pair is (subject row, object row); an unused pair is (0, 0). Predicate probabilities are for "subject predicate object".
+    """
+
+    boxes_N4: Float
+    scores_N: Float
+    labels_N: npt.NDArray[np.int64]
+    class_probs_NC: Float
+    embeddings_ND: Float
+    pairs_R2: npt.NDArray[np.int64]
+    predicate_probs_RK: Float
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One stream's prototype memory: means M and evidence counts c. An empty memory is all zeros."""
+
+    prototypes_PD: Float
+    counts_P: Float
+
+
+class Engine(Protocol):
+    """A network on a device, with one memory slot per stream (a bank, allocated once).
+
+    Which stream owns which slot is the caller's book-keeping. `infer` reads and advances the memory of the given slots.
+    Errors: ValueError when the images or slots do not fit the spec, saying what came and what was expected.
+    """
+
+    @property
+    def spec(self) -> EngineSpec: ...
+
+    def infer(self, images_BHW3: UInt8, slots: Sequence[int], dt_s: Sequence[float]) -> list[SceneGraph]: ...
+
+    def read_memory(self, slot: int) -> Memory: ...
+
+    def write_memory(self, slot: int, memory: Memory | None) -> None:
+        """Put a stored memory into a slot; None empties it."""
+
+    def close(self) -> None: ...

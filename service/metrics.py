@@ -1,0 +1,81 @@
+"""Every metric name that an operator may depend on, in one place. Knows no Redis and no HTTP.
+
+Each process owns one `Metrics`; `expose` gives its text, `merge` joins the texts of all processes into one /metrics page.
+A deleted stream's series go with `forget_stream`.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
+STREAM_STATES = ("pending", "connecting", "live", "stalled", "reconnecting", "ended", "failed")
+
+
+class Metrics:
+    """The metrics of one process."""
+
+    def __init__(self) -> None:
+        self.registry = r = CollectorRegistry()
+        self.stream_state = Gauge("vigil_stream_state", "1 for the state a stream is in", ["stream", "state"], registry=r)
+        self.reconnects = Counter("vigil_reconnects", "Reconnects by cause", ["stream", "code"], registry=r)
+        self.stalls = Counter("vigil_stalls", "Times a stream stood still", ["stream"], registry=r)
+        self.frames = Counter("vigil_frames_analysed", "Frames analysed", ["stream"], registry=r)
+        self.frames_dropped = Counter("vigil_frames_dropped", "Frames not analysed, by cause", ["stream", "cause"], registry=r)
+        self.decode_s = Histogram("vigil_decode_seconds", "Decode and resize of one frame", ["stream"], registry=r, buckets=SECONDS)
+        self.queue_s = Histogram("vigil_queue_seconds", "Wait of a frame for the engine", registry=r, buckets=SECONDS)
+        self.infer_s = Histogram("vigil_infer_seconds", "One engine call", registry=r, buckets=SECONDS)
+        self.batch_size = Histogram("vigil_batch_size", "Frames in one engine call", registry=r, buckets=(1, 2, 4, 8, 16, 32))
+        self.graph_s = Histogram("vigil_graph_seconds", "Association to delta, one frame", ["stream"], registry=r, buckets=SECONDS)
+        self.frame_age_s = Histogram("vigil_frame_age_seconds", "Capture to policy decision", ["stream"], registry=r, buckets=SECONDS)
+        self.alerts = Counter("vigil_alerts", "Alerts raised", ["stream", "policy", "severity"], registry=r)
+        self.alert_latency_s = Histogram(
+            "vigil_alert_latency_seconds", "Capture of the deciding frame to alert stored", ["stream"], registry=r, buckets=SECONDS
+        )
+        self.state_writes = Counter("vigil_state_writes", "Stream state written to Redis", ["outcome"], registry=r)
+        self.worker_restarts = Counter("vigil_worker_restarts", "Worker processes started again", ["worker"], registry=r)
+        self.engine_ready = Gauge("vigil_engine_ready", "1 when the engine serves", ["backend", "model"], registry=r)
+        self.ws_clients = Gauge("vigil_ws_clients", "WebSocket clients", ["kind"], registry=r)
+        self.ws_dropped = Counter("vigil_ws_clients_dropped", "WebSocket clients cut off for being slow", ["kind"], registry=r)
+
+    def set_stream_state(self, stream_id: str, state: str) -> None:
+        """Exactly one of the seven states is 1."""
+        for name in STREAM_STATES:
+            self.stream_state.labels(stream_id, name).set(name == state)
+
+    def forget_stream(self, stream_id: str) -> None:
+        """Drop every series of a stream."""
+        for collector in vars(self).values():
+            if not isinstance(collector, Gauge | Counter | Histogram) or "stream" not in collector._labelnames:
+                continue
+            at = collector._labelnames.index("stream")
+            for labels in [values for values in collector._metrics if values[at] == stream_id]:
+                collector.remove(*labels)
+
+    def expose(self) -> bytes:
+        """Prometheus text format."""
+        return generate_latest(self.registry)
+
+
+class _Merged(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = tuple(families)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+def merge(texts: Mapping[str, bytes]) -> bytes:
+    """Join the pages of several processes (name -> text); each sample gains the label `process`."""
+    families: dict[str, Metric] = {}
+    for process, text in sorted(texts.items()):
+        for family in text_string_to_metric_families(text.decode()):
+            into = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+            for sample in family.samples:
+                into.samples.append(sample._replace(labels={**sample.labels, "process": process}))
+    registry = CollectorRegistry()
+    registry.register(_Merged(families.values()))
+    return generate_latest(registry)

@@ -1,0 +1,44 @@
+"""Every option, read once from VIGIL_* variables and passed down. Knows nothing of who uses it.
+
+Each field says which operator turns it and when. A wrong value fails at birth with a sentence (pydantic's).
+"""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Frozen; `Settings()` reads the environment, `Settings(port=0)` overrides for a test."""
+
+    model_config = SettingsConfigDict(env_prefix="VIGIL_", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address the API listens on; 0.0.0.0 behind a proxy.")
+    port: int = Field(8000, ge=0, le=65535, description="Port of API and page; 0 takes a free one.")
+    redis_url: str | None = Field(None, description="redis:// or rediss:// of your own server; unset starts the embedded one.")
+    data_dir: Path | None = Field(None, description="Folder where the embedded server keeps its state; unset: a temporary one.")
+    model_dir: Path | None = Field(None, description="Checkpoint folder; unset: the shipped nano-v0.")
+    engine: str = Field("onnxruntime", description="Backend that runs the network: onnxruntime, or fake for tests.")
+    engine_threads: int = Field(0, ge=0, description="CPU threads of the engine; 0 takes one per core.")
+    max_pixels: int = Field(
+        448 * 256, ge=64 * 64, description="Pixels of the analysed picture; smaller is faster, larger sees smaller things."
+    )
+    workers: int = Field(1, ge=1, le=64, description="Worker processes; more isolate streams from each other's decoder crashes.")
+    max_streams: int = Field(16, ge=1, le=1024, description="Streams this shard accepts before POST answers 429.")
+    policies: Path | None = Field(None, description="YAML file or folder of policies, watched for changes; unset: deploy/policies.")
+    allow_networks: tuple[str, ...] = Field(
+        (), description="Private networks that stream URLs may point to, as CIDR; JSON list. Empty: public addresses only."
+    )
+    open_timeout_s: float = Field(10.0, gt=0, description="Longest wait for a source to open.")
+    read_timeout_s: float = Field(
+        4.0, gt=0, description="Longest wait for one read; keep it above 3 HLS target durations for slow origins."
+    )
+    stall_after_s: float = Field(4.0, gt=0, description="No good frame for so long means stalled, then a reopen.")
+    backoff_base_s: float = Field(0.5, gt=0, description="First reconnect wait; doubles with full jitter.")
+    backoff_max_s: float = Field(15.0, gt=0, description="Longest reconnect wait.")
+    connects_per_minute: int = Field(120, ge=1, description="Reconnect attempts a worker makes per minute over all its streams.")
+    max_source_pixels: int = Field(3840 * 2160, ge=1, description="Larger pictures are refused as too_large.")
+    save_every_s: float = Field(1.0, gt=0, description="How often a stream's state is written behind to Redis.")
+    log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
+    log_json: bool = Field(False, description="JSON lines for a log collector instead of readable text.")
