@@ -213,6 +213,15 @@ class Alert(Struct, frozen=True):
     notes: tuple[Note, ...] = ()
 
 
+class AlertChange(Struct, frozen=True):
+    """What a living incident changes on its alert after it was raised; reviewers' state and notes are not its business."""
+
+    alert_id: str
+    severity: Severity
+    incident_state: Literal["open", "closed"]
+    closed_at_s: float | None = None
+
+
 # ---- streams ----------------------------------------------------------------------------------------------------------------
 
 

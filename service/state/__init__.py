@@ -1,0 +1,1 @@
+"""What outlives a process: desired streams, stream state, alerts, policies, in Redis."""
