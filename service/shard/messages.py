@@ -1,0 +1,55 @@
+"""What the supervisor and its processes say over their pipes. A closed pipe means stop; silence means dead."""
+
+from dataclasses import dataclass
+
+from service.types import StreamSpec
+
+BEAT_EVERY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReady:
+    """The engine serves."""
+
+    backend: str
+    model: str
+    model_hash: str
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReady:
+    """The worker takes streams."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ApiReady:
+    """The API listens on this address."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartFailed:
+    """The process cannot start and would fail again; the sentence is for the operator."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Alive; the process's metrics page."""
+
+    metrics: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """All streams that the worker owns from now on: it starts, patches and stops until that is true."""
+
+    specs: tuple[StreamSpec, ...]
+
+
+FromChild = EngineReady | WorkerReady | ApiReady | StartFailed | Beat

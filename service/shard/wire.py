@@ -1,0 +1,99 @@
+"""What the engine process and its clients say to each other over a Unix stream socket. Pixels and arrays lie in the slot (frames.py).
+
+One connection is one stream's memory slot: accepting gives it, closing frees it. A greeting comes first (the engine's spec and the
+slot's file descriptor), then fixed-size requests, each answered by one fixed-size answer. At most one request is under way.
+"""
+
+import socket
+import struct
+from dataclasses import dataclass
+from enum import IntEnum
+
+import msgspec
+
+from engines.protocol import EngineSpec
+
+LENGTH = struct.Struct("<I")
+REQUEST = struct.Struct("<BBxxIIdd")
+ANSWER = struct.Struct("<BxxxIdd")
+
+
+class Ask(IntEnum):
+    """INFER the picture in the slot; put the slot's memory into the bank (WRITE) or empty the bank's (CLEAR)."""
+
+    INFER = 1
+    WRITE = 2
+    CLEAR = 3
+
+
+class Outcome(IntEnum):
+    """REFUSED: the request does not fit the spec. BROKEN: the network gave numbers that are not finite; its memory was emptied."""
+
+    OK = 0
+    REFUSED = 1
+    BROKEN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`sent_s` is the machine's monotonic clock."""
+
+    ask: Ask
+    want_memory: bool = False
+    height: int = 0
+    width: int = 0
+    dt_s: float = 0.0
+    sent_s: float = 0.0
+
+    def pack(self) -> bytes:
+        return REQUEST.pack(self.ask, self.want_memory, self.height, self.width, self.dt_s, self.sent_s)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Request":
+        ask, want_memory, height, width, dt_s, sent_s = REQUEST.unpack(data)
+        return cls(Ask(ask), bool(want_memory), height, width, dt_s, sent_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request went, with how many others it shared a batch, how long it waited and how long the network took."""
+
+    outcome: Outcome
+    batch: int = 0
+    queue_s: float = 0.0
+    infer_s: float = 0.0
+
+    def pack(self) -> bytes:
+        return ANSWER.pack(self.outcome, self.batch, self.queue_s, self.infer_s)
+
+    @classmethod
+    def unpack(cls, data: bytes) -> "Answer":
+        outcome, batch, queue_s, infer_s = ANSWER.unpack(data)
+        return cls(Outcome(outcome), batch, queue_s, infer_s)
+
+
+def receive_exactly(connection: socket.socket, size_bytes: int) -> bytes:
+    """The next bytes; ConnectionError when the other side is gone."""
+    data = b""
+    while len(data) < size_bytes:
+        part = connection.recv(size_bytes - len(data))
+        if not part:
+            raise ConnectionResetError("the other side closed the connection")
+        data += part
+    return data
+
+
+def send_greeting(connection: socket.socket, spec: EngineSpec, descriptor: int) -> None:
+    """The spec and the slot's memory."""
+    body = msgspec.json.encode(spec)
+    socket.send_fds(connection, [LENGTH.pack(len(body))], [descriptor])
+    connection.sendall(body)
+
+
+def receive_greeting(connection: socket.socket) -> tuple[EngineSpec, int]:
+    """The spec and a file descriptor that the caller closes. ConnectionError when the engine has no slot left."""
+    head, descriptors, _, _ = socket.recv_fds(connection, LENGTH.size, 1)
+    if len(head) != LENGTH.size or not descriptors:
+        raise ConnectionRefusedError("the engine gave no slot: all are in use, or it is stopping")
+    body = receive_exactly(connection, LENGTH.unpack(head)[0])
+    return msgspec.json.decode(body, type=EngineSpec), descriptors[0]
