@@ -1,0 +1,1 @@
+"""Pictures of furnished rooms, rendered from the Debian package sweethome3d-furniture. Knows no network and no service."""
