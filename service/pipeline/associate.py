@@ -1,0 +1,220 @@
+"""Identity over time: which entity of this frame is which of before. Knows no relations, no meaning of labels, no wall clock.
+
+Three rounds of linear assignment per frame, as in ByteTrack (Zhang et al. 2022): confident detections to active tracklets by place,
+look and class; what is left, weak ones too, to active tracklets by place; confident ones left to lost tracklets, by look.
+
+Shape suffixes: T tracklets, D detections, N entity rows of the scene, C object classes, E embedding, 4 = (x0, y0, x1, y1).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from msgspec import Struct
+from scipy.optimize import linear_sum_assignment
+
+from engines.protocol import SceneGraph
+from service.pipeline.geometry import cosine, jensen_shannon, overlap
+from service.pipeline.tracklets import MIN_DT_S, Sightings, Tracklets, TrackletState
+from service.pipeline.types import Bools, Floats, Ints, Tracked
+
+WEAK_SCORE = 0.15
+CONFIDENT_SCORE = 0.35
+PLACE_WEIGHT, LOOK_WEIGHT, CLASS_WEIGHT = 0.4, 0.35, 0.25
+MAX_COST = 0.45
+MIN_IOU = 0.3
+MAX_LOST_COST = 0.25
+MAX_CLASS_DISTANCE = 0.7
+TENTATIVE_PENALTY = 0.05
+CONFIRM_HITS, CONFIRM_FRAMES = 3, 5
+COAST_S = 0.5
+FORGET_S = 3.0
+SHOW_SCORE, HIDE_SCORE = 0.35, 0.22
+SHOW_AGE_S = 0.15
+REACH_SIZES, REACH_FLOOR, REACH_PER_S, REACH_MAX_S = 0.7, 0.02, 0.8, 0.75
+MAX_TRACKLETS = 96
+MAX_STORED = 32
+
+
+class TracksState(Struct, frozen=True, array_like=True):
+    """What survives a restart: the confirmed tracklets, seen last first."""
+
+    media_s: float
+    next_id: int
+    tracklets: tuple[TrackletState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Likeness:
+    """Every tracklet against every detection; `cost_TD` is the weighted sum of place, look and class distance, in [0, 1]."""
+
+    cost_TD: Floats
+    lost_cost_TD: Floats
+    iou_TD: Floats
+    near_TD: Bools
+    same_class_TD: Bools
+
+
+class Tracks:
+    """The identities of one stream. Ids start at 1, grow, and are never given twice."""
+
+    def __init__(self, num_classes: int, dim: int) -> None:
+        self._table = Tracklets.empty(num_classes, dim)
+        self._next_id = 1
+        self._media_s: float | None = None
+
+    def update(self, scene: SceneGraph, media_s: float) -> Tracked:
+        """Take in one frame. `scene` has its boxes on the picture; `media_s` grows from call to call."""
+        dt_s = MIN_DT_S if self._media_s is None else max(media_s - self._media_s, MIN_DT_S)
+        self._media_s = media_s
+        self._table.predict(dt_s)
+        seen = _sightings(scene)
+        unmatched_D = self._match(seen, media_s, dt_s)
+        self._table.miss(dt_s)
+        self._confirm()
+        removed = self._forget(media_s)
+        self._bear(seen.take(np.flatnonzero(unmatched_D & (seen.scores_D >= CONFIDENT_SCORE))), media_s)
+        self._show(media_s)
+        return self.view(removed)
+
+    def absorb(self, kept: int, merged: int) -> None:
+        """`merged` was `kept` all along: the older id goes on with the newer sighting."""
+        table = self._table
+        into, out = (int(np.flatnonzero(table.ids_T == track_id)[0]) for track_id in (kept, merged))
+        if table.last_seen_T[out] > table.last_seen_T[into] or table.rows_T[into] < 0 <= table.rows_T[out]:
+            order = np.arange(len(table))
+            order[into] = out
+            first_seen_s = table.first_seen_T[into]
+            table = self._table = table.take(order)
+            table.ids_T[into] = kept
+            table.first_seen_T[into] = first_seen_s
+        table.shown_T[into] |= table.shown_T[out]
+        self._table = table.take(np.arange(len(table)) != out)
+
+    def view(self, removed: tuple[int, ...] = ()) -> Tracked:
+        """The confirmed tracklets as they stand."""
+        table = self._table
+        rows = np.flatnonzero(table.ids_T)
+        rows = rows[np.argsort(table.ids_T[rows])]
+        return Tracked(
+            media_s=self._media_s or 0.0,
+            ids_T=table.ids_T[rows],
+            labels_T=table.classes_TC[rows].argmax(1) if len(rows) else rows,
+            scores_T=table.scores_T[rows],
+            boxes_T4=np.clip(table.boxes_T4[rows], 0.0, 1.0),
+            embeddings_TD=table.embeddings_TE[rows],
+            first_seen_T=table.first_seen_T[rows],
+            last_seen_T=table.last_seen_T[rows],
+            rows_T=table.rows_T[rows],
+            visible_T=table.shown_T[rows],
+            removed=removed,
+        )
+
+    def state(self) -> TracksState:
+        table = self._table.take(np.flatnonzero(self._table.ids_T))
+        latest = np.argsort(-table.last_seen_T, kind="stable")[:MAX_STORED]
+        return TracksState(self._media_s or 0.0, self._next_id, table.take(latest).state())
+
+    def restore(self, state: TracksState) -> None:
+        num_classes, dim = self._table.classes_TC.shape[1], self._table.embeddings_TE.shape[1]
+        self._table = Tracklets.restored(state.tracklets, num_classes, dim)
+        self._next_id = state.next_id
+        self._media_s = state.media_s
+
+    def _match(self, seen: Sightings, media_s: float, dt_s: float) -> Bools:
+        """Run the three rounds; True for the detections that nobody took."""
+        table, like = self._table, self._likeness(seen, media_s)
+        active_T1 = ((media_s - dt_s - table.last_seen_T <= COAST_S) | (table.ids_T == 0))[:, None]
+        confident_1D = (seen.scores_D >= CONFIDENT_SCORE)[None]
+        fits_TD = like.near_TD & like.same_class_TD
+        rounds = (
+            (like.cost_TD, fits_TD & active_T1 & confident_1D & (like.cost_TD <= MAX_COST)),
+            (1.0 - like.iou_TD, like.same_class_TD & active_T1 & (like.iou_TD >= MIN_IOU)),
+            (like.lost_cost_TD, fits_TD & ~active_T1 & confident_1D & (like.lost_cost_TD <= MAX_LOST_COST)),
+        )
+        free_D = np.ones(len(seen), np.bool_)
+        taken_T = np.full(len(table), -1)
+        for cost_TD, allowed_TD in rounds:
+            at_T, of_D = _assign(cost_TD, allowed_TD & (taken_T < 0)[:, None] & free_D[None])
+            taken_T[at_T], free_D[of_D] = of_D, False
+        at_T = np.flatnonzero(taken_T >= 0)
+        table.observe(at_T, seen.take(taken_T[at_T]), media_s)
+        return free_D
+
+    def _likeness(self, seen: Sightings, media_s: float) -> _Likeness:
+        table = self._table
+        place = overlap(table.boxes_T4, seen.boxes_D4)
+        look_TD = 0.5 * (1.0 - cosine(table.embeddings_TE, seen.embeddings_DE))
+        class_TD = jensen_shannon(table.classes_TC, seen.classes_DC)
+        cost_TD = PLACE_WEIGHT * 0.5 * (1.0 - place.giou_AB) + LOOK_WEIGHT * look_TD + CLASS_WEIGHT * class_TD
+        return _Likeness(
+            cost_TD=cost_TD + TENTATIVE_PENALTY * (table.ids_T == 0)[:, None],
+            lost_cost_TD=(LOOK_WEIGHT * look_TD + CLASS_WEIGHT * class_TD) / (LOOK_WEIGHT + CLASS_WEIGHT),
+            iou_TD=place.iou_AB,
+            near_TD=_near(table, seen, media_s),
+            same_class_TD=class_TD <= MAX_CLASS_DISTANCE,
+        )
+
+    def _confirm(self) -> None:
+        """Three hits of five make an identity; a tentative tracklet that can no longer get there goes."""
+        table = self._table
+        ripe = np.flatnonzero((table.ids_T == 0) & (table.hits_T >= CONFIRM_HITS))
+        table.ids_T[ripe] = np.arange(self._next_id, self._next_id + len(ripe))
+        self._next_id += len(ripe)
+        hopeless_T = (table.ids_T == 0) & (table.frames_T - table.hits_T > CONFIRM_FRAMES - CONFIRM_HITS)
+        self._table = table.take(~hopeless_T)
+
+    def _forget(self, media_s: float) -> tuple[int, ...]:
+        stale_T = media_s - self._table.last_seen_T > FORGET_S
+        removed = tuple(int(track_id) for track_id in self._table.ids_T[stale_T] if track_id)
+        if stale_T.any():
+            self._table = self._table.take(~stale_T)
+        return removed
+
+    def _bear(self, seen: Sightings, media_s: float) -> None:
+        room = max(MAX_TRACKLETS - len(self._table), 0)
+        if len(seen) and room:
+            self._table = self._table.join(Tracklets.born(seen.take(np.arange(min(room, len(seen)))), media_s))
+
+    def _show(self, media_s: float) -> None:
+        """Who belongs in the graph: seen of late, old enough, and sure enough (surer to enter than to stay)."""
+        table = self._table
+        bar_T = np.where(table.shown_T, HIDE_SCORE, SHOW_SCORE)
+        here_T = media_s - table.last_seen_T <= COAST_S
+        old_T = table.shown_T | (media_s - table.first_seen_T >= SHOW_AGE_S)
+        table.shown_T = (table.ids_T > 0) & here_T & old_T & (table.scores_T >= bar_T)
+
+
+def _sightings(scene: SceneGraph) -> Sightings:
+    """The entities worth matching. Class scores are squared, then normalised: what the detector prefers stands out of its noise floor."""
+    boxes_N4 = scene.boxes_N4
+    solid_N = (boxes_N4[:, 2:] > boxes_N4[:, :2]).all(1)
+    rows = np.flatnonzero((scene.scores_N >= WEAK_SCORE) & solid_N)
+    classes_DC = scene.class_probs_NC[rows].astype(np.float64) ** 2
+    return Sightings(
+        rows_D=rows,
+        boxes_D4=boxes_N4[rows].astype(np.float64),
+        scores_D=scene.scores_N[rows].astype(np.float64),
+        embeddings_DE=scene.embeddings_ND[rows].astype(np.float64),
+        classes_DC=classes_DC / (classes_DC.sum(1, keepdims=True) + 1e-12),
+    )
+
+
+def _near(table: Tracklets, seen: Sightings, media_s: float) -> Bools:
+    """The motion gate: how far a centre may be from where it was predicted, per axis, grows with its size and with the time unseen."""
+    low_T2, high_T2 = table.boxes_T4[:, :2], table.boxes_T4[:, 2:]
+    gap_T1 = np.minimum(media_s - table.last_seen_T, REACH_MAX_S)[:, None]
+    reach_T2 = REACH_SIZES * (high_T2 - low_T2) + REACH_FLOOR + REACH_PER_S * gap_T1
+    centre_D2 = 0.5 * (seen.boxes_D4[:, :2] + seen.boxes_D4[:, 2:])
+    away_TD2 = np.abs(0.5 * (low_T2 + high_T2)[:, None] - centre_D2[None])
+    near_TD: Bools = (away_TD2 <= reach_T2[:, None]).all(-1)
+    return near_TD
+
+
+def _assign(cost_TD: Floats, allowed_TD: Bools) -> tuple[Ints, Ints]:
+    """The cheapest one-to-one matching that uses allowed pairs only: (tracklet rows, detection rows)."""
+    if not allowed_TD.any():
+        nothing = np.zeros(0, np.int64)
+        return nothing, nothing
+    at_T, of_D = linear_sum_assignment(np.where(allowed_TD, cost_TD, 1e3))
+    allowed = allowed_TD[at_T, of_D]
+    return at_T[allowed], of_D[allowed]

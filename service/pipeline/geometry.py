@@ -1,0 +1,71 @@
+"""Likeness of boxes and of distributions, all pairs at once. Pure.
+
+Shape suffixes: A and B items, 4 = (x0, y0, x1, y1), C classes, D embedding.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from service.pipeline.types import Floats
+
+EPS = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """`iou_AB`; `giou_AB` in (-1, 1] (Rezatofighi et al. 2019); `inside_AB`: shared area over the smaller box's area."""
+
+    iou_AB: Floats
+    giou_AB: Floats
+    inside_AB: Floats
+
+
+def overlap(a_A4: Floats, b_B4: Floats) -> Overlap:
+    """Overlap of every a with every b."""
+    low_AB2 = a_A4[:, None, :2], b_B4[None, :, :2]
+    high_AB2 = a_A4[:, None, 2:], b_B4[None, :, 2:]
+    shared_AB = np.maximum(np.minimum(*high_AB2) - np.maximum(*low_AB2), 0.0).prod(-1)
+    hull_AB = (np.maximum(*high_AB2) - np.minimum(*low_AB2)).prod(-1)
+    area_A1, area_1B = area(a_A4)[:, None], area(b_B4)[None, :]
+    union_AB = area_A1 + area_1B - shared_AB
+    iou_AB = shared_AB / (union_AB + EPS)
+    return Overlap(iou_AB, iou_AB - (hull_AB - union_AB) / (hull_AB + EPS), shared_AB / (np.minimum(area_A1, area_1B) + EPS))
+
+
+def area(boxes_A4: Floats) -> Floats:
+    """Area of each box."""
+    areas: Floats = (boxes_A4[:, 2:] - boxes_A4[:, :2]).prod(-1)
+    return areas
+
+
+def cosine(a_AD: Floats, b_BD: Floats) -> Floats:
+    """Cosine of every a with every b; a zero vector is like nothing (0)."""
+    a_A1 = np.linalg.norm(a_AD, axis=1, keepdims=True) + EPS
+    b_B1 = np.linalg.norm(b_BD, axis=1, keepdims=True) + EPS
+    likeness: Floats = (a_AD / a_A1) @ (b_BD / b_B1).T
+    return likeness
+
+
+def jensen_shannon(p_AC: Floats, q_BC: Floats, ignore: float = 0.01) -> Floats:
+    """Jensen-Shannon divergence in bits, in [0, 1], of every p with every q.
+
+    Classes below `ignore` in every row are pooled into one, so the cost follows the classes that are in play.
+    """
+    if not len(p_AC) or not len(q_BC):
+        return np.zeros((len(p_AC), len(q_BC)))
+    used_C = np.maximum(p_AC.max(0), q_BC.max(0)) > ignore
+    p, q = _pooled(p_AC, used_C), _pooled(q_BC, used_C)
+    mixed = 0.5 * (p[:, None] + q[None])
+    divergence: Floats = _entropy(mixed) - 0.5 * (_entropy(p)[:, None] + _entropy(q)[None])
+    return np.clip(divergence, 0.0, 1.0)
+
+
+def _pooled(p_AC: Floats, used_C: Floats) -> Floats:
+    kept = p_AC[:, used_C]
+    return np.concatenate([kept, np.maximum(1.0 - kept.sum(1, keepdims=True), 0.0)], axis=1)
+
+
+def _entropy(p: Floats) -> Floats:
+    entropy: Floats = -(p * np.log2(p + EPS)).sum(-1)
+    return entropy

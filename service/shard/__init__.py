@@ -1,0 +1,1 @@
+"""Workers and the engine process of one machine: streams are owned here."""
