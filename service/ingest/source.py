@@ -1,0 +1,254 @@
+"""One open connection to a live source: pictures until it breaks. RTMP by pinned address, HLS through the guarded opener.
+
+Every wait is bounded, except that nothing can interrupt FFmpeg before its read timeout: that is the longest time `cancel` takes.
+Errors: StreamError with the public code and a sentence; no message carries user, password, path or query of the URL.
+"""
+
+import ssl
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from urllib.parse import SplitResult, urlsplit
+
+import av
+import av.error
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from service.errors import StreamError
+from service.ingest.address import AddressGuard, Endpoint, origin_of
+from service.ingest.http_io import HttpLimits, HttpOpener
+from service.ingest.playlist import Playlist, choose_variant
+from service.settings import Settings
+from service.types import StreamCode
+
+MAX_SIDE = 16384
+MAX_BAD_PACKETS = 50
+ENOUGH_PIXELS = 1280 * 720
+PATIENCE_TARGETS = 2.0
+_PROBE = {"analyzeduration": "500000", "probesize": "200000", "fflags": "nobuffer+discardcorrupt"}
+_HLS_OPTIONS = {
+    **_PROBE,
+    "analyzeduration": "1000000",
+    "probesize": "1000000",
+    "http_persistent": "0",  # PyAV 18.1 aborts the process with a custom io_open otherwise
+    "http_multiple": "0",
+    "live_start_index": "-1",
+    "allowed_extensions": "ALL",
+    "allowed_segment_extensions": "ALL",
+    "extension_picky": "0",
+    "protocol_whitelist": "http,https,tcp,tls",
+    "format_whitelist": "hls,mpegts,mov,mp4,m4a,3gp,3g2,mj2,aac",
+}
+_RTMP_OPTIONS = {**_PROBE, "protocol_whitelist": "rtmp,rtmps,tcp,tls", "format_whitelist": "flv,live_flv", "rtmp_live": "live"}
+_ERROR_CODES: Mapping[type[Exception], tuple[StreamCode, str]] = {
+    av.error.ExitError: ("timeout", "sent nothing in time"),
+    av.error.TimeoutError: ("timeout", "sent nothing in time"),
+    av.error.HTTPUnauthorizedError: ("auth_failed", "asks for credentials that the URL does not carry"),
+    av.error.HTTPForbiddenError: ("auth_failed", "refuses this URL's credentials"),
+    av.error.PermissionError: ("auth_failed", "refuses this URL's credentials"),
+    av.error.HTTPNotFoundError: ("not_found", "has no such stream"),
+    av.error.InvalidDataError: ("codec_unsupported", "sends something that is not a video FFmpeg can read"),
+    av.error.DecoderNotFoundError: ("codec_unsupported", "sends a video codec that FFmpeg cannot decode"),
+    av.error.PatchWelcomeError: ("codec_unsupported", "sends a kind of video that FFmpeg cannot decode"),
+    av.error.ConnectionRefusedError: ("connection_failed", "refuses the connection"),
+    av.error.EOFError: ("connection_failed", "hung up"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLimits:
+    """Bounds of one connection; seconds and pixels."""
+
+    open_timeout_s: float
+    read_timeout_s: float
+    stall_after_s: float
+    max_source_pixels: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "SourceLimits":
+        """The operator's bounds."""
+        return cls(settings.open_timeout_s, settings.read_timeout_s, settings.stall_after_s, settings.max_source_pixels)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One decoded picture and what it cost."""
+
+    frame: av.VideoFrame
+    pixel_aspect: Fraction | None
+    decode_s: float
+
+
+class LiveSource:
+    """`open`, then iterate `pictures`; one thread does both, `cancel` may come from any other."""
+
+    def __init__(self, url: str, guard: AddressGuard, limits: SourceLimits) -> None:
+        self._url = url
+        self._guard = guard
+        self._limits = limits
+        self._container: InputContainer | None = None
+        self._http: HttpOpener | None = None
+        self._cancelled = False
+        self.is_bursty = urlsplit(url).scheme in ("http", "https")
+        if self.is_bursty:
+            total_s = max(limits.open_timeout_s, limits.read_timeout_s)
+            self._http = HttpOpener(url, guard, HttpLimits(connect_s=min(4.0, total_s), total_s=total_s))
+
+    def open(self) -> None:
+        """Connect and find the video within about twice the open timeout."""
+        try:
+            self._container = self._open_rtmp() if self._http is None else self._open_hls(self._http)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._explain(error) from None
+        _check_video(self._container, self._limits.max_source_pixels, self._url)
+
+    def pictures(self) -> Iterator[Picture]:
+        """Decoded pictures in order. Ends when cancelled or when the stream itself said that it is over, else raises StreamError."""
+        assert self._container is not None, "open() comes first"
+        stream = self._container.streams.video[0]
+        watchdog = _Watchdog(self._patience_s())
+        try:
+            for packet in self._container.demux(stream):
+                if self._cancelled:
+                    return
+                yield from self._decode(packet, stream, watchdog)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._explain(error) from None
+        if not self._cancelled:
+            self._judge_end()
+
+    def cancel(self) -> None:
+        """End `pictures` soon: at once between packets, else at the read timeout."""
+        self._cancelled = True
+        if self._http is not None:
+            self._http.cancel()
+
+    def close(self) -> None:
+        """Hang up."""
+        if self._container is not None:
+            self._container.close()
+
+    def _decode(self, packet: "av.Packet[VideoStream]", stream: VideoStream, watchdog: "_Watchdog") -> Iterator[Picture]:
+        begun_s = time.perf_counter()
+        try:
+            frames = packet.decode()
+        except (av.error.InvalidDataError, av.error.PatchWelcomeError):
+            frames = []
+        cost_s = (time.perf_counter() - begun_s) / max(1, len(frames))
+        for frame in frames:
+            check_size(frame.width, frame.height, self._limits.max_source_pixels)
+            yield Picture(frame, stream.sample_aspect_ratio, cost_s)
+        watchdog.saw(good=bool(frames))
+
+    def _judge_end(self) -> None:
+        playlist = self._http.playlist if self._http else None
+        if self._http is not None and self._http.failure is not None:
+            raise self._http.failure
+        if playlist is None or not playlist.ended:
+            raise StreamError("connection_failed", f"{origin_of(self._url)} stopped sending without saying that the stream is over")
+
+    def _open_rtmp(self) -> InputContainer:
+        target = pin_rtmp(self._url, self._guard.resolve(self._url))
+        timeouts = (self._limits.open_timeout_s, min(self._limits.read_timeout_s, self._limits.stall_after_s))
+        return av.open(target.url, format="flv", options={**_RTMP_OPTIONS, **target.options}, timeout=timeouts)
+
+    def _open_hls(self, http: HttpOpener) -> InputContainer:
+        url, playlist = self._url, http.prefetch(self._url)
+        if playlist.variants:
+            url = choose_variant(playlist.variants, ENOUGH_PIXELS).url
+            playlist = http.prefetch(url)
+        _require_segments(playlist, url)
+        read_timeout_s = max(self._limits.read_timeout_s, PATIENCE_TARGETS * playlist.target_duration_s)
+        open_timeout_s = max(self._limits.open_timeout_s, read_timeout_s)
+        return av.open(url, format="hls", io_open=http, options=dict(_HLS_OPTIONS), timeout=(open_timeout_s, read_timeout_s))
+
+    def _patience_s(self) -> float:
+        playlist = self._http.playlist if self._http else None
+        return max(self._limits.stall_after_s, PATIENCE_TARGETS * playlist.target_duration_s if playlist else 0.0)
+
+    def _explain(self, error: av.error.FFmpegError | OSError) -> StreamError:
+        if self._http is not None and self._http.failure is not None:
+            return self._http.failure
+        for kind, (code, text) in _ERROR_CODES.items():
+            if isinstance(error, kind):
+                return StreamError(code, f"{origin_of(self._url)} {text}")
+        return StreamError("connection_failed", f"{origin_of(self._url)} broke off: {error.strerror or type(error).__name__}")
+
+
+class _Watchdog:
+    """Raises when packets keep coming but no picture does."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._bad = 0
+        self._good_at_s = time.monotonic()
+
+    def saw(self, *, good: bool) -> None:
+        now_s = time.monotonic()
+        if good:
+            self._bad, self._good_at_s = 0, now_s
+            return
+        self._bad += 1
+        if self._bad >= MAX_BAD_PACKETS or now_s - self._good_at_s > self._patience_s:
+            raise StreamError("codec_unsupported", f"no picture could be decoded from the last {self._bad} packets", permanent=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RtmpTarget:
+    """What FFmpeg is given: the vetted address in the URL, the name that the server expects in the options."""
+
+    url: str
+    options: Mapping[str, str]
+
+
+def pin_rtmp(url: str, endpoint: Endpoint) -> RtmpTarget:
+    """Put the address in the place of the name, so that FFmpeg resolves nothing; server and certificate still see the name."""
+    parts = urlsplit(url)
+    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    named = parts._replace(netloc=_netloc("", endpoint.host, parts.port), query="", path=f"/{_rtmp_app(parts)}")
+    options = {"rtmp_tcurl": named.geturl()}
+    if parts.scheme == "rtmps":
+        trusted = ssl.get_default_verify_paths().cafile
+        options |= {"tls_verify": "1", "verifyhost": endpoint.host, **({"ca_file": trusted} if trusted else {})}
+    pinned = parts._replace(netloc=_netloc(user, endpoint.address, endpoint.port), fragment="")
+    return RtmpTarget(pinned.geturl(), options)
+
+
+def _netloc(user: str, host: str, port: int | None) -> str:
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"{user}{bracketed}:{port}" if port else f"{user}{bracketed}"
+
+
+def _rtmp_app(parts: SplitResult) -> str:
+    """The application part of the path, as FFmpeg's rtmpproto.c splits it: one component, two where three or more follow."""
+    names = parts.path.lstrip("/").split("/")
+    return "/".join(names[:2] if len(names) > 2 and ":" not in names[1] else names[:1])
+
+
+def _require_segments(playlist: Playlist, url: str) -> None:
+    if playlist.variants:
+        raise StreamError("codec_unsupported", f"{origin_of(url)} answers with a master playlist inside a master playlist")
+    if playlist.encrypted:
+        raise StreamError("codec_unsupported", f"{origin_of(url)} sends encrypted HLS, which cannot be read")
+
+
+def _check_video(container: InputContainer, max_source_pixels: int, url: str) -> None:
+    """Refuse what must not be decoded before the first packet is."""
+    if not container.streams.video:
+        raise StreamError("codec_unsupported", f"{origin_of(url)} sends no video")
+    codec = container.streams.video[0].codec_context
+    if codec is None:
+        raise StreamError("codec_unsupported", f"{origin_of(url)} sends a video codec that FFmpeg cannot decode")
+    check_size(codec.width, codec.height, max_source_pixels)
+    codec.options = {"max_pixels": str(max_source_pixels)}
+    codec.thread_count = 1
+
+
+def check_size(width: int, height: int, max_source_pixels: int) -> None:
+    """Refuse a picture of so many pixels: StreamError("too_large")."""
+    if width * height > max_source_pixels or max(width, height) > MAX_SIDE:
+        raise StreamError(
+            "too_large", f"the picture is {width}x{height}; at most {max_source_pixels} pixels and {MAX_SIDE} a side are decoded"
+        )
