@@ -52,7 +52,7 @@ class Metrics:
             if not isinstance(collector, Gauge | Counter | Histogram) or "stream" not in collector._labelnames:
                 continue
             at = collector._labelnames.index("stream")
-            for labels in [values for values in collector._metrics if values[at] == stream_id]:
+            for labels in [values for values in list(collector._metrics) if values[at] == stream_id]:
                 collector.remove(*labels)
 
     def expose(self) -> bytes:

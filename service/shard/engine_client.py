@@ -57,6 +57,12 @@ class EngineClient:
             self.memory = self._slot.read_memory()
         return self._slot.read_graph()
 
+    def read_memory(self) -> Memory:
+        """This stream's memory as it is now. Raises EngineLostError."""
+        self._ask(Request(Ask.READ))
+        self.memory = self._slot.read_memory()
+        return self.memory
+
     def write_memory(self, memory: Memory | None) -> None:
         """Give this stream a stored memory; None empties it. Raises EngineLostError, ValueError for a memory that does not fit."""
         if memory is not None:

@@ -49,6 +49,7 @@ class EngineServer:
         self._free = list(reversed(range(engine.spec.num_streams)))
         self._waiting: deque[tuple[Client, Request]] = deque()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        address.unlink(missing_ok=True)
         self._listener.bind(str(address))
         self._listener.listen(128)
         self._selector = selectors.DefaultSelector()
@@ -124,11 +125,17 @@ class EngineServer:
                 check_batch(self._engine.spec, _picture(client, request)[None], [client.index], [request.dt_s])
                 self._waiting.append((client, request))
                 return
-            self._engine.write_memory(client.index, client.slot.read_memory() if request.ask is Ask.WRITE else None)
+            self._remember(client, request.ask)
             self._answer(client, Answer(Outcome.OK))
         except ValueError as error:
             log.warning("engine_refuses", why=str(error))
             self._answer(client, Answer(Outcome.REFUSED))
+
+    def _remember(self, client: Client, ask: Ask) -> None:
+        if ask is Ask.READ:
+            client.slot.write_memory(self._engine.read_memory(client.index))
+        else:
+            self._engine.write_memory(client.index, client.slot.read_memory() if ask is Ask.WRITE else None)
 
     def _take_batch(self) -> list[tuple[Client, Request]]:
         """The oldest request and those behind it on the same canvas, up to the engine's batch."""

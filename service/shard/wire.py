@@ -19,11 +19,12 @@ ANSWER = struct.Struct("<BxxxIdd")
 
 
 class Ask(IntEnum):
-    """INFER the picture in the slot; put the slot's memory into the bank (WRITE) or empty the bank's (CLEAR)."""
+    """INFER the picture in the slot; put the slot's memory into the bank (WRITE), empty the bank's (CLEAR), copy it out (READ)."""
 
     INFER = 1
     WRITE = 2
     CLEAR = 3
+    READ = 4
 
 
 class Outcome(IntEnum):

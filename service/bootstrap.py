@@ -1,0 +1,135 @@
+"""The composition root: from settings to running processes. The only file that knows every part; it holds no logic of its own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import structlog
+import uvicorn
+from redis import RedisError
+
+import service
+from service import logs
+from service.errors import StartupError
+from service.policy import load_policies
+from service.settings import Settings
+from service.shard import engine_process, worker
+from service.shard.children import Job
+from service.shard.messages import BEAT_EVERY_S, ApiReady, Beat
+from service.shard.supervisor import Supervisor
+from service.state.embedded import EmbeddedServer
+from service.state.store import Store
+
+log = structlog.get_logger()
+
+SHIPPED_POLICIES = Path(service.__file__).parents[1] / "deploy" / "policies"
+API_GRACE_S = 2
+
+
+def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool = True) -> None:
+    """Run everything until SIGINT or SIGTERM. `on_ready` gets the page's address once all parts serve.
+
+    Raises StartupError, or ValueError for a policy file that must not be used.
+    """
+    logs.configure(settings.log_level, as_json=settings.log_json)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    with contextlib.ExitStack() as stack:
+        is_stopping = stack.enter_context(_stop_signals())
+        policies = _policies(settings)
+        listener = stack.enter_context(_listen(settings.host, settings.port))
+        redis_url = settings.redis_url or stack.enter_context(EmbeddedServer.start(settings.data_dir)).url
+        store = stack.enter_context(contextlib.closing(_connect(redis_url)))
+        address = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigil-run-", ignore_cleanup_errors=True))) / "engine.sock"
+        supervisor = Supervisor(
+            engine=Job("engine", engine_process.main, (settings, address)),
+            workers=[
+                Job(name, worker.main, (name, settings, address, redis_url, policies))
+                for name in (f"worker-{number}" for number in range(1, settings.workers + 1))
+            ],
+            api=Job("api", api_main, (settings, redis_url, policies, listener)) if with_api else None,
+            store=store,
+            on_ready=on_ready,
+        )
+        supervisor.run(is_stopping)
+
+
+def _policies(settings: Settings) -> Path | None:
+    path = settings.policies or (SHIPPED_POLICIES if SHIPPED_POLICIES.is_dir() else None)
+    if path is not None:
+        if not path.exists():
+            raise StartupError(f"policies: {path} does not exist")
+        load_policies(path)
+    return path
+
+
+def _connect(redis_url: str) -> Store:
+    store = Store.connect(redis_url)
+    try:
+        store.ping()
+    except RedisError as error:
+        store.close()
+        raise StartupError(f"Redis at {redis_url.rpartition('@')[2]} does not answer: {error}") from error
+    return store
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Taken here, so that a port in use is said at once and an API that is started again keeps its address."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512)
+    except OSError as error:
+        raise StartupError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    asked = threading.Event()
+    previous = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked.is_set
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class _ApiServer(uvicorn.Server):
+    """Stops when the supervisor hangs up; signals are the supervisor's business."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def api_main(settings: Settings, redis_url: str, policies: Path | None, listener: socket.socket, parent: Connection) -> None:
+    """Process main of the API."""
+    from service.api.app import create_app
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logs.configure(settings.log_level, as_json=settings.log_json)
+    app = create_app(settings, redis_url, policies)
+    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=API_GRACE_S, ws="websockets-sansio")
+    host, port = listener.getsockname()[:2]
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        asyncio.run(_serve_api(_ApiServer(config), listener, f"http://{host}:{port}", parent))
+
+
+async def _serve_api(server: uvicorn.Server, listener: socket.socket, url: str, parent: Connection) -> None:
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    loop = asyncio.get_running_loop()
+    hung_up = asyncio.Event()
+    loop.add_reader(parent.fileno(), hung_up.set)
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.01)
+    parent.send(ApiReady(url))
+    while not hung_up.is_set() and not serving.done():
+        parent.send(Beat(b""))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hung_up.wait(), BEAT_EVERY_S)
+    server.should_exit = True
+    await serving

@@ -1,0 +1,138 @@
+"""Processes that are kept alive: started fresh (spawn), listened to, killed when silent, started again with backoff. Knows no stream."""
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+
+import structlog
+
+from service.shard.messages import Assign, FromChild
+
+log = structlog.get_logger()
+
+SILENT_AFTER_S = 8.0
+START_WITHIN_S = 300.0
+LIVED_WELL_S = 10.0
+BACKOFF_BASE_S = 0.5
+BACKOFF_MAX_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a process runs: `target(*arguments, pipe to the supervisor)`; both must be importable and picklable."""
+
+    name: str
+    target: Callable[..., None]
+    arguments: tuple[object, ...] = ()
+
+
+class Child:
+    """One process under a name. `restarts` counts the times it had to be started again."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.restarts = 0
+        self.metrics = b""
+        self.is_ready = False
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection | None = None
+        self._started_s = 0.0
+        self._heard_s = 0.0
+        self._short_lives = 0
+        self._start_at_s = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    @property
+    def pipe(self) -> Connection | None:
+        """Readable when the child says something or is gone."""
+        return self._pipe
+
+    def start(self) -> None:
+        """Start the process now."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        process = context.Process(target=self.job.target, args=(*self.job.arguments, theirs), name=self.job.name, daemon=True)
+        process.start()
+        theirs.close()
+        self._process, self._pipe = process, ours
+        self._started_s = self._heard_s = time.monotonic()
+        self.is_ready = False
+        log.info("process_started", name=self.job.name, pid=process.pid)
+
+    def listen(self) -> list[FromChild]:
+        """What it said since; a process found dead is put down for a restart."""
+        heard: list[FromChild] = []
+        try:
+            while self._pipe and self._pipe.poll():
+                heard.append(self._pipe.recv())
+                self._heard_s = time.monotonic()
+        except (EOFError, OSError):
+            self._bury()
+        return heard
+
+    def tell(self, message: Assign) -> None:
+        """Say something; a process that is gone is found by `listen`."""
+        try:
+            if self._pipe:
+                self._pipe.send(message)
+        except OSError:
+            log.info("process_deaf", name=self.job.name)
+
+    def tend(self) -> bool:
+        """Kill it when it has been silent too long, start it again when it is due. True when it was started."""
+        now_s = time.monotonic()
+        if self._process is None:
+            if now_s < self._start_at_s:
+                return False
+            self.restarts += 1
+            self.start()
+            return True
+        limit_s = SILENT_AFTER_S if self.is_ready else START_WITHIN_S
+        if now_s - self._heard_s > limit_s:
+            log.warning("process_silent", name=self.job.name, pid=self.pid, silent_s=round(now_s - self._heard_s, 1))
+            self._bury()
+        return False
+
+    def hang_up(self) -> None:
+        """Ask it to end: it sees its pipe close."""
+        if self._pipe:
+            self._pipe.close()
+            self._pipe = None
+
+    def end(self, deadline_s: float) -> None:
+        """Wait until the monotonic `deadline_s`, then kill."""
+        self.hang_up()
+        if self._process is None:
+            return
+        self._process.join(max(0.0, deadline_s - time.monotonic()))
+        if self._process.is_alive():
+            log.warning("process_killed", name=self.job.name, pid=self.pid)
+            self._process.kill()
+            self._process.join()
+        self._process.close()
+        self._process = None
+
+    def _bury(self) -> None:
+        lived_s = time.monotonic() - self._started_s
+        self._short_lives = 0 if lived_s > LIVED_WELL_S else self._short_lives + 1
+        wait_s = 0.0 if self._short_lives <= 1 else min(BACKOFF_MAX_S, BACKOFF_BASE_S * 2.0 ** (self._short_lives - 2))
+        self._start_at_s = time.monotonic() + wait_s
+        self.metrics = b""
+        self.is_ready = False
+        if self._process and self._process.is_alive():
+            self._process.kill()
+        exit_code = self._exit_code()
+        log.warning("process_died", name=self.job.name, exit_code=exit_code, lived_s=round(lived_s, 1), restart_in_s=wait_s)
+        self.end(time.monotonic())
+
+    def _exit_code(self) -> int | None:
+        if self._process is None:
+            return None
+        self._process.join(2.0)
+        return self._process.exitcode

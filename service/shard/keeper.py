@@ -1,0 +1,77 @@
+"""Keeps one stream going inside its worker, whatever happens to it; nothing that happens here reaches another stream.
+
+One of the two places in Vigil that catch every exception: an unforeseen error costs its stream a restart, and the log has its trace.
+"""
+
+import random
+import threading
+
+import structlog
+from redis import RedisError
+
+from service.errors import FencedError, VigilError
+from service.ingest.backoff import Backoff
+from service.policy import PolicySet
+from service.shard.status import StatusBoard
+from service.shard.stream import OwnedStream, WorkerParts
+from service.types import StreamSpec
+
+log = structlog.get_logger()
+
+
+class StreamKeeper:
+    """Runs `OwnedStream` in a thread, again and again, until stopped or fenced. `spec` and `policies` may be set from any thread."""
+
+    def __init__(self, spec: StreamSpec, policies: PolicySet, parts: WorkerParts) -> None:
+        self.spec = spec
+        self.policies = policies
+        self._parts = parts
+        self._stopping = threading.Event()
+        self._saved = threading.Event()
+        self._board = StatusBoard(spec.id, parts.name)
+        self._backoff = Backoff(parts.settings.backoff_base_s, parts.settings.backoff_max_s, random.Random())
+        self._thread = threading.Thread(target=self._run, name=f"vigil-stream-{spec.id}", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ask it to save and end; returns at once."""
+        self._stopping.set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the thread lives."""
+        return self._thread.is_alive()
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for the state to be saved; the source may take longer to close."""
+        self._saved.wait(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set() and self._own():
+                self._stopping.wait(self._backoff.next_wait_s())
+        finally:
+            self._saved.set()
+
+    def _own(self) -> bool:
+        """Until stopped, fenced (False) or failed (True)."""
+        try:
+            owned = OwnedStream(self._parts, self, self._board, self._stopping, self._saved.set)
+            owned.run()
+        except FencedError as error:
+            log.info("stream_let_go", stream=self.spec.id, why=str(error))
+            return False
+        except (VigilError, RedisError) as error:
+            self._note(str(error))
+        except Exception:
+            log.exception("stream_failed", stream=self.spec.id)
+            self._note("an internal error, which the log explains")
+        return True
+
+    def _note(self, why: str) -> None:
+        if not self._stopping.is_set():
+            log.warning("stream_restarts", stream=self.spec.id, why=why)
+            self._board.report("reconnecting", None, why)

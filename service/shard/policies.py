@@ -1,0 +1,53 @@
+"""Which policies are in force: those stored by the API, else the file or folder. A broken file changes nothing."""
+
+from pathlib import Path
+
+import structlog
+from redis import RedisError
+
+from service.policy import PolicyError, PolicySet, load_policies, parse_policies
+from service.state.store import Store
+
+log = structlog.get_logger()
+
+Stamp = tuple[int, tuple[tuple[str, int], ...]]
+
+
+class PolicySource:
+    """`current` is the same object until something changed."""
+
+    def __init__(self, store: Store, path: Path | None) -> None:
+        self._store = store
+        self._path = path
+        self._stamp: Stamp | None = None
+        self.current = PolicySet()
+
+    def refresh(self) -> bool:
+        """Look again; True when other policies are in force now."""
+        try:
+            stamp = (self._store.policies_version(), _file_stamp(self._path))
+            if stamp == self._stamp:
+                return False
+            self._stamp = stamp
+            self.current = self._load()
+        except RedisError as error:
+            log.info("policies_not_read", why=str(error))
+            return False
+        except (PolicyError, OSError) as error:
+            log.warning("policies_kept_as_they_were", why=str(error))
+            return False
+        log.info("policies_in_force", names=[policy.name for policy in self.current.policies])
+        return True
+
+    def _load(self) -> PolicySet:
+        stored = self._store.get_policies()
+        if stored is not None:
+            return parse_policies(stored.text, "stored policies")
+        return load_policies(self._path) if self._path else PolicySet()
+
+
+def _file_stamp(path: Path | None) -> tuple[tuple[str, int], ...]:
+    if path is None:
+        return ()
+    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    return tuple((str(file), file.stat().st_mtime_ns) for file in files)

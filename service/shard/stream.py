@@ -1,0 +1,230 @@
+"""One stream in its worker, for as long as this worker owns it: newest frame, engine, analysis, publish. Knows no other stream."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+from redis import RedisError
+
+from engines.protocol import SceneGraph
+from service.errors import StateError, VigilError
+from service.ingest.address import AddressGuard
+from service.ingest.backoff import ConnectBudget
+from service.ingest.mailbox import Mailbox
+from service.ingest.reader import StreamReader
+from service.metrics import Metrics
+from service.policy import PolicySet
+from service.settings import Settings
+from service.shard.analysis import StepResult, StreamAnalysis
+from service.shard.engine_client import EngineFrameError, EngineLostError
+from service.shard.engine_line import EngineLine
+from service.shard.keepsake import analysis_state, make_blob, media_start_s, unpack_memory
+from service.shard.preview import PREVIEW_EVERY_S, encode_jpeg
+from service.shard.publisher import Publisher
+from service.shard.status import StatusBoard
+from service.state.blob import StreamBlob
+from service.state.store import Resumed, Store
+from service.types import Frame, StreamSpec
+
+log = structlog.get_logger()
+
+IDLE_S = 0.1
+
+
+class ReaderCrashedError(VigilError):
+    """The reader's thread ended without saying why: the stream is started again."""
+
+
+class Wishes(Protocol):
+    """What users want of the stream now; looked at before every frame."""
+
+    @property
+    def spec(self) -> StreamSpec: ...
+    @property
+    def policies(self) -> PolicySet: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What all streams of a worker share."""
+
+    name: str
+    settings: Settings
+    engine_address: Path
+    store: Store
+    metrics: Metrics
+    guard: AddressGuard
+    budget: ConnectBudget
+
+
+class OwnedStream:
+    """One stream under one epoch, from claim to letting go.
+
+    Raises FencedError when another worker took the stream over or it was deleted.
+    """
+
+    def __init__(
+        self, parts: WorkerParts, wishes: Wishes, board: StatusBoard, stopping: threading.Event, on_saved: Callable[[], None]
+    ) -> None:
+        self._parts = parts
+        self._on_saved = on_saved
+        self._wishes = wishes
+        self._board = board
+        self._stopping = stopping
+        self._spec, self._policies = wishes.spec, wishes.policies
+        self._epoch = parts.store.claim(self._spec.id)
+        board.own(self._epoch)
+        self._publisher = Publisher(parts.store, self._spec.id, self._epoch, parts.settings.save_every_s, parts.metrics)
+        self._last_media_s: float | None = None
+        self._next_preview_s = 0.0
+
+    def run(self) -> None:
+        """Until asked to stop; then the state is saved, at once, and the source is closed, which may take its read timeout."""
+        with EngineLine(self._parts.engine_address, self._stopping, self._waiting_for_engine) as self._engine:
+            self._analysis = self._new_analysis()
+            self._start_reader(self._resume())
+            try:
+                while not self._stopping.is_set():
+                    self._follow_wishes()
+                    frame = self._mailbox.take(IDLE_S)
+                    self._step(frame) if frame else self._idle()
+                    self._write_status()
+                self._save()
+                self._on_saved()
+            finally:
+                self._reader.stop()
+                self._reader.join()
+
+    # ---- one frame ----------------------------------------------------------------------------------------------------------
+
+    def _step(self, frame: Frame) -> None:
+        scene = self._infer(frame)
+        if scene is None:
+            return
+        result = self._analyse(frame, scene)
+        is_watched = self._publisher.publish(result, self._blob)
+        self._board.saw(frame, result.snapshot.seq)
+        if is_watched:
+            self._show(frame, result)
+
+    def _infer(self, frame: Frame) -> SceneGraph | None:
+        dt_s = 0.0 if self._last_media_s is None else max(0.0, frame.media_s - self._last_media_s)
+        try:
+            scene = self._engine.infer(frame.image_HW3, dt_s, want_memory=self._publisher.is_save_due)
+        except EngineFrameError as error:
+            log.warning("frame_failed", stream=self._spec.id, error=str(error))
+            self._parts.metrics.frames_dropped.labels(self._spec.id, "engine_error").inc()
+            return None
+        self._last_media_s = frame.media_s
+        return scene
+
+    def _analyse(self, frame: Frame, scene: SceneGraph) -> StepResult:
+        metrics, stream_id = self._parts.metrics, self._spec.id
+        with metrics.graph_s.labels(stream_id).time():
+            result = self._analysis.step(frame, scene, time.time())
+        metrics.frame_age_s.labels(stream_id).observe(max(0.0, time.time() - frame.captured_at_s))
+        metrics.frames.labels(stream_id).inc()
+        return result
+
+    def _show(self, frame: Frame, result: StepResult) -> None:
+        now_s = time.monotonic()
+        if now_s < self._next_preview_s:
+            return
+        self._next_preview_s = now_s + PREVIEW_EVERY_S
+        try:
+            self._parts.store.put_preview(self._spec.id, encode_jpeg(frame), result.snapshot)
+        except RedisError as error:
+            log.info("preview_not_shown", stream=self._spec.id, error=str(error))
+
+    # ---- between frames -----------------------------------------------------------------------------------------------------
+
+    def _idle(self) -> None:
+        """No frame came. A reader that is through (ended, failed) leaves the stream waiting for a patch."""
+        if not self._mailbox.closed:
+            return
+        if self._board.state not in ("ended", "failed"):
+            raise ReaderCrashedError(f"the reader of stream {self._spec.id} ended without a word")
+        self._stopping.wait(IDLE_S)
+
+    def _waiting_for_engine(self, is_waiting: bool) -> None:
+        self._board.hold("waiting for the engine" if is_waiting else "")
+        self._write_status()
+
+    def _write_status(self) -> None:
+        status = self._board.due()
+        if status is None:
+            return
+        self._parts.metrics.set_stream_state(self._spec.id, status.state)
+        try:
+            self._parts.store.put_status(status)
+        except RedisError as error:
+            log.info("status_not_written", stream=self._spec.id, error=str(error))
+            self._board.write_again()
+
+    # ---- what users want ----------------------------------------------------------------------------------------------------
+
+    def _follow_wishes(self) -> None:
+        """Take over a patch between two frames; only another URL or frame rate needs a new reader."""
+        wanted, policies = self._wishes.spec, self._wishes.policies
+        if wanted is self._spec and policies is self._policies:
+            return
+        before, self._spec, self._policies = self._spec, wanted, policies
+        self._apply_wishes(self._analysis)
+        if (wanted.url, wanted.fps) != (before.url, before.fps):
+            self._reader.stop()
+            self._start_reader(self._analysis.media_s)
+
+    def _apply_wishes(self, analysis: StreamAnalysis) -> None:
+        analysis.labels, analysis.zones = self._spec.labels, self._spec.zones
+        analysis.policies.replace(self._policies.only(self._spec.policies))
+
+    def _new_analysis(self) -> StreamAnalysis:
+        policies = self._policies.only(self._spec.policies)
+        return StreamAnalysis(self._engine.spec, self._spec.id, policies, self._spec.labels, self._spec.zones)
+
+    def _start_reader(self, media_s: float) -> None:
+        parts = self._parts
+        self._mailbox = Mailbox()
+        self._reader = StreamReader(
+            self._spec, parts.settings, parts.guard, self._mailbox, self._board.report, parts.metrics, media_s, budget=parts.budget
+        )
+        self._reader.start()
+
+    # ---- what outlives this owner -------------------------------------------------------------------------------------------
+
+    def _resume(self) -> float:
+        """Go on where the owner before left off; returns the media time to go on from."""
+        resumed = self._parts.store.resume(self._spec.id, self._engine.spec.model_hash)
+        refused = self._restore(resumed) if resumed.blob else resumed.refused
+        if refused:
+            log.warning("state_refused", stream=self._spec.id, why=refused)
+            self._analysis = self._new_analysis()
+        self._analysis.seq = resumed.seq
+        if refused or resumed.blob is None:
+            return 0.0
+        self._last_media_s = self._analysis.media_s
+        return media_start_s(resumed.blob, resumed.snapshot, time.time())
+
+    def _restore(self, resumed: Resumed) -> str:
+        """Why it could not be done, or nothing."""
+        assert resumed.blob is not None
+        try:
+            self._analysis.restore(analysis_state(resumed.blob, resumed.seq))
+            self._engine.write_memory(unpack_memory(resumed.blob, self._engine.spec))
+        except (StateError, ValueError) as error:
+            return str(error)
+        return ""
+
+    def _blob(self) -> StreamBlob:
+        return make_blob(self._engine.spec.model_hash, self._epoch, self._analysis.state(), self._engine.memory)
+
+    def _save(self) -> None:
+        try:
+            self._engine.read_memory()
+        except EngineLostError as error:
+            log.info("last_copy_of_memory_saved", stream=self._spec.id, why=str(error))
+        self._publisher.save(self._blob())

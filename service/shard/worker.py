@@ -1,0 +1,103 @@
+"""The worker process: owns the streams it is told to, each in a keeper of its own. Knows no pixel and decides nothing about them."""
+
+import os
+import signal
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import structlog
+
+from service import logs
+from service.ingest.address import AddressGuard, parse_networks
+from service.ingest.backoff import ConnectBudget
+from service.metrics import Metrics
+from service.settings import Settings
+from service.shard.keeper import StreamKeeper
+from service.shard.messages import BEAT_EVERY_S, Assign, Beat, WorkerReady
+from service.shard.policies import PolicySource
+from service.shard.stream import WorkerParts
+from service.state.store import Store
+from service.types import StreamSpec
+
+log = structlog.get_logger()
+
+SAVE_WITHIN_S = 3.0
+
+
+class Worker:
+    """The streams of one process."""
+
+    def __init__(self, parts: WorkerParts, policies: PolicySource) -> None:
+        self._parts = parts
+        self._policies = policies
+        self._policies.refresh()
+        self._keepers: dict[str, StreamKeeper] = {}
+        self._leaving: list[StreamKeeper] = []
+
+    def assign(self, specs: tuple[StreamSpec, ...]) -> None:
+        """Start, patch and stop streams until exactly these run."""
+        wanted = {spec.id: spec for spec in specs}
+        for stream_id in self._keepers.keys() - wanted.keys():
+            keeper = self._keepers.pop(stream_id)
+            keeper.stop()
+            self._leaving.append(keeper)
+        for stream_id, spec in wanted.items():
+            if stream_id not in self._keepers:
+                self._keepers[stream_id] = StreamKeeper(spec, self._policies.current, self._parts)
+                self._keepers[stream_id].start()
+            elif self._keepers[stream_id].spec != spec:
+                self._keepers[stream_id].spec = spec
+
+    def tend(self) -> bytes:
+        """Once a second: new policies to all streams, series of streams that are gone dropped; the metrics page."""
+        if self._policies.refresh():
+            for keeper in self._keepers.values():
+                keeper.policies = self._policies.current
+        gone = [keeper for keeper in self._leaving if not keeper.is_running]
+        self._leaving = [keeper for keeper in self._leaving if keeper.is_running]
+        for keeper in gone:
+            if keeper.spec.id not in self._keepers:
+                self._parts.metrics.forget_stream(keeper.spec.id)
+        return self._parts.metrics.expose()
+
+    def stop(self) -> None:
+        """Every stream saves its state."""
+        deadline_s = time.monotonic() + SAVE_WITHIN_S
+        for keeper in self._keepers.values():
+            keeper.stop()
+        for keeper in self._keepers.values():
+            keeper.join(max(0.0, deadline_s - time.monotonic()))
+
+
+def main(name: str, settings: Settings, engine_address: Path, redis_url: str, policies: Path | None, parent: Connection) -> None:
+    """Process main. Works until the parent hangs up or SIGTERM comes.
+
+    Leaves by os._exit: a decoder thread inside a blocking read would hold up, or crash, the interpreter's end.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: parent.close())
+    logs.configure(settings.log_level, as_json=settings.log_json)
+    store = Store.connect(redis_url)
+    guard = AddressGuard(parse_networks(settings.allow_networks))
+    parts = WorkerParts(name, settings, engine_address, store, Metrics(), guard, ConnectBudget(settings.connects_per_minute))
+    worker = Worker(parts, PolicySource(store, policies))
+    try:
+        _serve(worker, name, parent)
+    except (EOFError, OSError):
+        log.info("worker_stops", name=name)
+    worker.stop()
+    store.close()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _serve(worker: Worker, name: str, parent: Connection) -> None:
+    """Ends with EOFError or OSError when the pipe is closed on either side."""
+    parent.send(WorkerReady(name))
+    while True:
+        if parent.poll(BEAT_EVERY_S):
+            message: Assign = parent.recv()
+            worker.assign(message.specs)
+        parent.send(Beat(worker.tend()))
