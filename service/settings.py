@@ -30,6 +30,12 @@ class Settings(BaseSettings):
     allow_networks: tuple[str, ...] = Field(
         (), description="Private networks that stream URLs may point to, as CIDR; JSON list. Empty: public addresses only."
     )
+    allow_hosts: tuple[str, ...] = Field(
+        (), description="Names the API answers to besides localhost and addresses, such as vigil.example.com; JSON list. Set behind a proxy."
+    )
+    allow_origins: tuple[str, ...] = Field(
+        (), description="Other sites' pages that may use the API, such as https://desk.example.com; JSON list. Empty: our own page only."
+    )
     open_timeout_s: float = Field(10.0, gt=0, description="Longest wait for a source to open.")
     read_timeout_s: float = Field(
         4.0, gt=0, description="Longest wait for one read; keep it above 3 HLS target durations for slow origins."

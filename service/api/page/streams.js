@@ -1,0 +1,119 @@
+// The list of watched streams: asks the API now and then, adds by address, tells each stream's state in words.
+
+import { ApiError, request, streamPath } from "./api.js";
+import { STATE_WORDS, h, streamSentence } from "./words.js";
+
+const ASK_EVERY_MS = 1500;
+
+export class StreamList {
+  constructor(page, { onSelect, onList, onReach }) {
+    Object.assign(this, page);
+    this.onSelect = onSelect;
+    this.onList = onList;
+    this.onReach = onReach;
+    this.streams = [];
+    this.selectedId = null;
+    this.rows = new Map();
+    this.form.addEventListener("submit", (event) => { event.preventDefault(); this.#add(); });
+    this.form.addEventListener("input", () => this.#showError(null));
+    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.refresh(); });
+    this.#keepAsking();
+  }
+
+  async refresh() {
+    try {
+      const { streams } = await request("GET", "/v1/streams");
+      this.onReach(null);
+      this.#show(streams);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      this.onReach(error);
+    }
+  }
+
+  select(id) {
+    this.selectedId = id;
+    for (const [key, row] of this.rows) row.button.setAttribute("aria-current", String(key === id));
+    this.onSelect(this.streams.find((stream) => stream.id === id) ?? null);
+  }
+
+  async remove(id) {
+    await request("DELETE", streamPath(id));
+    if (this.selectedId === id) this.selectedId = null;
+    await this.refresh();
+  }
+
+  async #keepAsking() {
+    if (!document.hidden) await this.refresh();
+    setTimeout(() => this.#keepAsking(), ASK_EVERY_MS);
+  }
+
+  async #add() {
+    const { url, name, fps } = this.form.elements;
+    if (!url.value.trim()) {
+      this.#showError("Type the address of a stream first, such as rtmp://host/live/name.");
+      url.focus();
+      return;
+    }
+    this.button.disabled = true;
+    this.#showError(null);
+    try {
+      const body = { url: url.value.trim() };
+      if (name.value.trim()) body.name = name.value.trim();
+      if (fps.value) body.fps = Number(fps.value);
+      const made = await request("POST", "/v1/streams", body, { "idempotency-key": newKey() });
+      this.form.reset();
+      await this.refresh();
+      this.select(made.id);
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const wait = error.retryAfterS ? ` Try again in ${error.retryAfterS} s, or stop watching another stream.` : "";
+      this.#showError(error.message + wait);
+      url.focus();
+    } finally {
+      this.button.disabled = false;
+    }
+  }
+
+  #showError(message) {
+    this.error.hidden = message === null;
+    this.error.textContent = message ?? "";
+    this.form.elements.url.setAttribute("aria-invalid", String(message !== null));
+  }
+
+  #show(streams) {
+    this.streams = streams;
+    this.count.textContent = streams.length ? String(streams.length) : "";
+    this.empty.hidden = streams.length > 0;
+    const present = new Set(streams.map((stream) => stream.id));
+    for (const [id, row] of this.rows) if (!present.has(id)) { row.item.remove(); this.rows.delete(id); }
+    for (const stream of streams) this.#row(stream);
+    this.onList(streams);
+    if (!present.has(this.selectedId)) this.select(streams[0]?.id ?? null);
+  }
+
+  #row(stream) {
+    if (!this.rows.has(stream.id)) this.rows.set(stream.id, this.#newRow(stream.id));
+    const row = this.rows.get(stream.id);
+    row.name.textContent = stream.name;
+    row.state.textContent = STATE_WORDS[stream.state];
+    row.state.dataset.state = stream.state;
+    row.fps.textContent = stream.state === "live" ? `${stream.measured_fps.toFixed(1)} FPS` : stream.code ?? "";
+    row.sentence.textContent = stream.state === "live" ? stream.url : streamSentence(stream);
+    row.button.title = stream.url;
+  }
+
+  #newRow(id) {
+    const row = { name: h("span", { class: "name" }), state: h("span", { class: "state" }), fps: h("span", { class: "fps" }), sentence: h("span", { class: "sentence" }) };
+    row.button = h("button", { type: "button", class: "stream", "aria-current": String(id === this.selectedId), onclick: () => this.select(id) },
+      row.name, row.state, row.sentence, row.fps);
+    row.item = h("li", {}, row.button);
+    this.list.append(row.item);
+    return row;
+  }
+}
+
+// crypto.randomUUID exists on secure origins only; a plain-http address in a private network is not one.
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

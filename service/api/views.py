@@ -1,0 +1,126 @@
+"""What the API answers with, beyond the nouns of service.types; and how it is encoded. Knows no route and no Redis."""
+
+from collections.abc import Mapping
+
+import msgspec
+from msgspec import Struct
+from starlette.responses import Response
+
+from service.api.redact import redact_text, redact_url
+from service.types import Alert, Mode, Severity, StreamCode, StreamSpec, StreamState, StreamStatus
+
+
+class StreamView(Struct, frozen=True):
+    """A stream: what was asked for and how it goes. `url` is without its secrets; `fps` was asked for, `measured_fps` is reached."""
+
+    id: str
+    url: str
+    name: str
+    state: StreamState
+    code: StreamCode | None
+    message: str
+    since_s: float
+    labels: dict[str, str]
+    policies: tuple[str, ...] | None
+    fps: float | None
+    zones: dict[str, tuple[tuple[float, float], ...]]
+    version: int
+    created_at_s: float
+    measured_fps: float
+    width: int
+    height: int
+    seq: int
+    reconnects: int
+    last_frame_at_s: float | None
+
+
+class StreamsView(Struct, frozen=True):
+    """All streams, oldest first."""
+
+    streams: tuple[StreamView, ...]
+
+
+class AlertsView(Struct, frozen=True):
+    """Newest first; `next` is the `cursor` of the next page, null at the end."""
+
+    alerts: tuple[Alert, ...]
+    next: str | None
+
+
+class PolicyView(Struct, frozen=True):
+    """One rule in force."""
+
+    name: str
+    severity: Severity
+    mode: Mode
+
+
+class FindingView(Struct, frozen=True):
+    """One thing that the linter found. A warning does not stop the policy from loading."""
+
+    line: int
+    message: str
+    is_warning: bool
+
+
+class PoliciesView(Struct, frozen=True):
+    """The policies in force. `version` grows with each PUT; 0 means that the operator's files are in force. `text` is the YAML."""
+
+    version: int
+    policies: tuple[PolicyView, ...]
+    warnings: tuple[FindingView, ...]
+    text: str
+
+
+class CheckView(Struct, frozen=True):
+    """What PUT would say to this text."""
+
+    ok: bool
+    policies: tuple[PolicyView, ...]
+    findings: tuple[FindingView, ...]
+
+
+class HealthView(Struct, frozen=True):
+    """The API process answers. `now_s` is the server's clock, for clients that show ages."""
+
+    status: str
+    now_s: float
+
+
+class ReadyView(Struct, frozen=True):
+    """All parts work. `engine` names backend and model."""
+
+    ready: bool
+    engine: str
+    workers: int
+
+
+def view_stream(spec: StreamSpec, status: StreamStatus | None) -> StreamView:
+    """Join wish and reality; a stream that no worker has taken yet is pending."""
+    now = status or StreamStatus(spec.id, "pending", spec.created_at_s)
+    return StreamView(
+        id=spec.id,
+        url=redact_url(spec.url),
+        name=spec.name,
+        state=now.state,
+        code=now.code,
+        message=redact_text(now.message),
+        since_s=now.since_s,
+        labels=spec.labels,
+        policies=spec.policies,
+        fps=spec.fps,
+        zones=spec.zones,
+        version=spec.version,
+        created_at_s=spec.created_at_s,
+        measured_fps=now.fps,
+        width=now.width,
+        height=now.height,
+        seq=now.seq,
+        reconnects=now.reconnects,
+        last_frame_at_s=now.last_frame_at_s,
+    )
+
+
+def answer(value: Struct, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """A Struct as JSON."""
+    return Response(msgspec.json.encode(value), status, {"cache-control": "no-store", **(headers or {})}, "application/json")
