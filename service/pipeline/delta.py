@@ -84,12 +84,12 @@ def diff(
 
     `removed` are ids that will not come back; any other node that leaves is lost.
     """
-    draft = _Draft(previous)
+    draft, staying = _Draft(previous), {node.id for node in following.nodes}
     for node in following.nodes:
         if node.id not in draft.nodes:
             draft.emit(NodeAdd(node))
     for merge in merges:
-        if merge.merged in draft.nodes and merge.kept in draft.nodes:
+        if merge.merged in draft.nodes.keys() - staying and merge.kept in draft.nodes:
             draft.emit(merge)
     _cut_edges(draft, following)
     _take_leave(draft, following, frozenset(removed))

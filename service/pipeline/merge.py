@@ -114,7 +114,7 @@ class Merges:
         blend = 1.0 - np.exp(-dt_s / NEAR_TAU_S)
         pairs.near_TT[both_TT] += blend * (on_top_TT[both_TT] - pairs.near_TT[both_TT])
         pairs.frames_TT[on_top_TT] += 1
-        pairs.frames_TT[both_TT & (pairs.near_TT < 0.1)] = 0
+        pairs.frames_TT[both_TT & ~on_top_TT & (pairs.near_TT < 0.1)] = 0
         pairs.apart_TT[both_TT & (place.inside_AB < APART_INSIDE)] = tracked.media_s
         lasting_TT = (pairs.near_TT > MERGE_AT) & (pairs.frames_TT >= MERGE_FRAMES)
         ripe_TT: Bools = lasting_TT | (_reborn(tracked) & alike_TT & (place.iou_AB > REBORN_IOU))

@@ -29,6 +29,7 @@ class TrackletState(Struct, frozen=True, array_like=True):
     id: int
     frames: int
     hits: int
+    row: int
     shown: bool
     score: float
     first_seen_s: float
@@ -159,6 +160,7 @@ class Tracklets:
                 id=int(self.ids_T[row]),
                 frames=int(self.frames_T[row]),
                 hits=int(self.hits_T[row]),
+                row=int(self.rows_T[row]),
                 shown=bool(self.shown_T[row]),
                 score=float(self.scores_T[row]),
                 first_seen_s=float(self.first_seen_T[row]),
@@ -196,7 +198,7 @@ def _restored_row(state: TrackletState, num_classes: int) -> Tracklets:
         ids_T=np.array([state.id]),
         frames_T=np.array([state.frames]),
         hits_T=np.array([state.hits]),
-        rows_T=np.array([-1]),
+        rows_T=np.array([state.row]),
         shown_T=np.array([state.shown]),
         scores_T=np.array([state.score]),
         first_seen_T=np.array([state.first_seen_s]),
