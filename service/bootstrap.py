@@ -17,6 +17,8 @@ from redis import RedisError
 
 import service
 from service import logs
+from service.api.app import create_app
+from service.api.server import server_config
 from service.errors import StartupError
 from service.policy import load_policies
 from service.settings import Settings
@@ -30,7 +32,6 @@ from service.state.store import Store
 log = structlog.get_logger()
 
 SHIPPED_POLICIES = Path(service.__file__).parents[1] / "deploy" / "policies"
-API_GRACE_S = 2
 
 
 def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool = True) -> None:
@@ -108,15 +109,12 @@ class _ApiServer(uvicorn.Server):
 
 def api_main(settings: Settings, redis_url: str, policies: Path | None, listener: socket.socket, parent: Connection) -> None:
     """Process main of the API."""
-    from service.api.app import create_app
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logs.configure(settings.log_level, as_json=settings.log_json)
     app = create_app(settings, redis_url, policies)
-    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=API_GRACE_S, ws="websockets-sansio")
     host, port = listener.getsockname()[:2]
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        asyncio.run(_serve_api(_ApiServer(config), listener, f"http://{host}:{port}", parent))
+        asyncio.run(_serve_api(_ApiServer(server_config(app)), listener, f"http://{host}:{port}", parent))
 
 
 async def _serve_api(server: uvicorn.Server, listener: socket.socket, url: str, parent: Connection) -> None:

@@ -32,8 +32,9 @@ class Job:
 class Child:
     """One process under a name. `restarts` counts the times it had to be started again."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, *, silent_after_s: float = SILENT_AFTER_S) -> None:
         self.job = job
+        self._silent_after_s = silent_after_s
         self.restarts = 0
         self.metrics = b""
         self.is_ready = False
@@ -93,7 +94,7 @@ class Child:
             self.restarts += 1
             self.start()
             return True
-        limit_s = SILENT_AFTER_S if self.is_ready else START_WITHIN_S
+        limit_s = self._silent_after_s if self.is_ready else START_WITHIN_S
         if now_s - self._heard_s > limit_s:
             log.warning("process_silent", name=self.job.name, pid=self.pid, silent_s=round(now_s - self._heard_s, 1))
             self._bury()

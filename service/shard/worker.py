@@ -44,7 +44,7 @@ class Worker:
             keeper.stop()
             self._leaving.append(keeper)
         for stream_id, spec in wanted.items():
-            if stream_id not in self._keepers:
+            if stream_id not in self._keepers or not self._keepers[stream_id].is_running:
                 self._keepers[stream_id] = StreamKeeper(spec, self._policies.current, self._parts)
                 self._keepers[stream_id].start()
             elif self._keepers[stream_id].spec != spec:
