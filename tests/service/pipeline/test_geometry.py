@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from service.pipeline.geometry import cosine, jensen_shannon, overlap
+from service.types import Box
 
 UNIT = (0.0, 0.0, 1.0, 1.0)
 
