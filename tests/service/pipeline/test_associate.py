@@ -20,7 +20,7 @@ def run(tracks: Tracks, scenes: list[SceneGraph], start_s: float = 0.0, fps: flo
 
 
 def shown(tracked: Tracked) -> list[int]:
-    return tracked.ids_T[tracked.visible_T].tolist()
+    return [int(track_id) for track_id in tracked.ids_T[tracked.visible_T]]
 
 
 def person(x: float, y: float = 0.5, score: float = 0.8) -> tuple[str, float, tuple[float, float, float, float]]:

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -83,7 +85,7 @@ def test_settled_graphs_never_drift_beyond_the_bounds(sequence: list[TrackedGrap
 BOX = (0.1, 0.1, 0.2, 0.2)
 PERSON, CUP, CUP_AGAIN = Node(1, "person", 0.9, BOX, 0.0), Node(2, "cup", 0.8, BOX, 0.0), Node(3, "cup", 0.8, BOX, 1.0)
 HOLDS, HOLDS_AGAIN = Edge(1, "holding", 2, 0.9, 0.5), Edge(1, "holding", 3, 0.9, 1.5)
-TABLE: list[tuple[str, TrackedGraph, TrackedGraph, dict[str, object], tuple[GraphEvent, ...]]] = [
+TABLE: list[tuple[str, TrackedGraph, TrackedGraph, dict[str, Any], tuple[GraphEvent, ...]]] = [
     ("a first node", EMPTY, TrackedGraph((PERSON,), ()), {}, (NodeAdd(PERSON),)),
     (
         "nodes come before their edge",

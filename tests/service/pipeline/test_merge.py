@@ -1,4 +1,5 @@
 import dataclasses
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -17,8 +18,8 @@ def two(media_s: float, second: tuple[float, float, float, float], label: str = 
     return tracked(media_s, [(1, "person", HERE, ONE_LOOK), (2, label, second, look)])
 
 
-def run(merges: Merges, seconds: float, **changes: object) -> list[tuple[float, NodeMerge]]:
-    frames = [two(index / FPS, **changes) for index in range(round(seconds * FPS))]  # type: ignore[arg-type]
+def run(merges: Merges, seconds: float, **changes: Any) -> list[tuple[float, NodeMerge]]:
+    frames = [two(index / FPS, **changes) for index in range(round(seconds * FPS))]
     return [(frame.media_s, merge) for frame in frames for merge in merges.update(frame)]
 
 

@@ -1,5 +1,6 @@
 import dataclasses
 import math
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -21,7 +22,7 @@ def spec(published: tuple[str, ...] = ("holding", "touching", "beneath")) -> Eng
     return dataclasses.replace(plain, predicates=tuple(Predicate(name, name in published, THRESHOLD) for name in PREDICATES))
 
 
-def world(media_s: float, prob: float | None, predicate: str = "holding", **changes: object) -> tuple[SceneGraph, Tracked]:
+def world(media_s: float, prob: float | None, predicate: str = "holding", **changes: Any) -> tuple[SceneGraph, Tracked]:
     """A person (1) and a cup (2); `prob` None: the network did not look at the pair."""
     relations = [] if prob is None else [(0, predicate, 1, prob)]
     seen = tracked(media_s, [(1, "person", PERSON, 1), (2, "cup", CUP, 2)], first_seen_T=np.full(2, -10.0), **changes)

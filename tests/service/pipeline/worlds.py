@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from engines.fake import OBJECTS, Relation, Thing, make_scene
 from engines.protocol import SceneGraph
@@ -17,7 +19,7 @@ def box(x: float, y: float, w: float = 0.1, h: float = 0.2) -> tuple[float, floa
     return x - w / 2, y - h / 2, x + w / 2, y + h / 2
 
 
-def look(seed: int, dim: int = 128) -> np.ndarray:
+def look(seed: int, dim: int = 128) -> npt.NDArray[np.float32]:
     """A fixed unit vector."""
     vector = np.random.default_rng(1000 + seed).standard_normal(dim).astype(np.float32)
     return np.asarray(vector / np.linalg.norm(vector))
@@ -33,7 +35,7 @@ def scene(things: Sequence[Thing], relations: Sequence[Relation] = (), looks: Se
     return made
 
 
-def tracked(media_s: float, rows: Iterable[tuple[int, str, tuple[float, float, float, float], int]], **changes: object) -> Tracked:
+def tracked(media_s: float, rows: Iterable[tuple[int, str, tuple[float, float, float, float], int]], **changes: Any) -> Tracked:
     """Tracks (id, label, box, look) as the tracker would hand them on; all seen now since 0 s unless `changes` says else."""
     listed = sorted(rows)
     count = len(listed)
@@ -50,4 +52,4 @@ def tracked(media_s: float, rows: Iterable[tuple[int, str, tuple[float, float, f
         visible_T=np.ones(count, np.bool_),
         removed=(),
     )
-    return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
+    return dataclasses.replace(plain, **changes)
