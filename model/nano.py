@@ -1,0 +1,80 @@
+"""The whole `nano` network as one pure function: detector, entities, scene head. Knows no file, no stream and no clock.
+
+Shape suffixes: B batch, H W canvas, N entity slots, R pairs, K predicates, C object classes, P memory slots, D embedding,
+4 = (x0, y0, x1, y1) as fractions of the canvas.
+"""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from model.appearance import TAP, Appearance
+from model.detector import Detector
+from model.entities import Entities
+from model.suppression import suppress
+
+
+class HeadOutputs(Protocol):
+    """What a scene head returns (see model/scene_head.py)."""
+
+    class_probs_BNC: Tensor
+    embeddings_BND: Tensor
+    pairs_BR2: Tensor
+    predicate_probs_BRK: Tensor
+    memory_BPD: Tensor
+    counts_BP: Tensor
+
+
+class Outputs(NamedTuple):
+    """One frame per row of the batch, and the advanced memory."""
+
+    boxes_BN4: Tensor
+    scores_BN: Tensor
+    class_probs_BNC: Tensor
+    embeddings_BND: Tensor
+    pairs_BR2: Tensor
+    predicate_probs_BRK: Tensor
+    memory_BPD: Tensor
+    counts_BP: Tensor
+
+
+class Nano(nn.Module):
+    """Images and memory in, scene graph and memory out."""
+
+    def __init__(self, detector: Detector, head: nn.Module) -> None:
+        super().__init__()
+        self.detector = detector
+        self.appearance = Appearance()
+        self.head = head
+
+    def entities(self, images_BHW3: Tensor, num_classes: int) -> Entities:
+        """The things of each frame, best first."""
+        raw = self.detector(images_BHW3)
+        boxes_BN4, scores_BN, class_probs_BNC = suppress(raw, num_classes)
+        used_BN1 = (scores_BN > 0).unsqueeze(2).to(scores_BN.dtype)
+        return Entities(boxes_BN4, scores_BN, class_probs_BNC, self.appearance(raw.taps[TAP], boxes_BN4) * used_BN1)
+
+    def forward(
+        self,
+        images_BHW3: Tensor,
+        memory_BPD: Tensor,
+        counts_BP: Tensor,
+        dt_B: Tensor,
+        object_prototypes_CD: Tensor,
+        predicate_prototypes_KD: Tensor,
+    ) -> Outputs:
+        """`images_BHW3` uint8, sides in multiples of 32; `dt_B` seconds since the stream's last frame."""
+        entities = self.entities(images_BHW3, object_prototypes_CD.shape[0])
+        aspect_B = torch.full_like(dt_B, images_BHW3.shape[2] / images_BHW3.shape[1])
+        scene: HeadOutputs = self.head(entities, aspect_B, memory_BPD, counts_BP, dt_B, object_prototypes_CD, predicate_prototypes_KD)
+        return Outputs(
+            entities.boxes_BN4,
+            entities.scores_BN,
+            scene.class_probs_BNC,
+            scene.embeddings_BND,
+            scene.pairs_BR2,
+            scene.predicate_probs_BRK,
+            scene.memory_BPD,
+            scene.counts_BP,
+        )
