@@ -1,10 +1,91 @@
-# Everything a person runs here. `make help` lists it.
+# Everything a person runs here; `make help` lists it. Needs only python3 >= 3.11 with venv, and a network for the first install.
+SHELL  := /bin/bash
 PYTHON ?= python3
-VENV   := .venv
+VENV   ?= .venv
+TORCH  ?= 2.13.0
 BIN    := $(VENV)/bin
-TORCH  := 2.13.0
+VIGIL  := $(BIN)/vigil
+CLIP   := service/cli/demo_clip/room.mp4
 
-.PHONY: help demo test check lint types arrows train bench clean
+# An install is done again only when the pins, the package's own metadata or the interpreter change.
+key        = $(shell { cat $(1) pyproject.toml; $(PYTHON) -V; echo $(TORCH); } 2>/dev/null | cksum | cut -d' ' -f1)
+PINS_BASE := requirements/build.txt requirements/default.txt
+PINS_DEV  := requirements/build.txt requirements/dev.txt
+DEFAULT   := $(VENV)/.default-$(call key,$(PINS_BASE))
+DEV       := $(VENV)/.dev-$(call key,$(PINS_DEV))
+PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-help: ## list the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+SERVERS := ffmpeg:ffmpeg nginx:nginx redis-server:redis-server chromium:chromium prometheus:prometheus promtool:prometheus
+FILES   := /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp \
+           /usr/share/sweethome3d/furniture/Scopia.sh3f:sweethome3d-furniture \
+           /usr/share/glvnd/egl_vendor.d/50_mesa.json:libegl1
+
+.PHONY: help demo test check train bench clip lock servers clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-8s %s\n", $$1, $$2}'
+
+demo: $(DEFAULT) ## watch a live test stream in your browser; URL=rtmp://... | http://...m3u8 | FILE watches that instead
+	@$(VIGIL) demo $(if $(URL),"$(URL)") $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)")
+
+test: $(DEV) servers ## install everything that tests need, then run every test
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+check: $(DEV) ## lint, format, types, import arrows, pins
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/pytest tests/repository
+
+train: $(DEV) ## train a checkpoint (ARGS="--help" says more)
+	@$(VIGIL) train $(ARGS)
+
+bench: $(DEFAULT) ## measure this machine (ARGS="--help" says more)
+	@$(VIGIL) bench $(ARGS)
+
+clip: $(DEV) servers ## render the demo clip again (about ten minutes)
+	@$(VIGIL) data demo-clip --out $(CLIP)
+
+lock: $(DEV) ## pin the newest allowed versions again, with hashes and without any index address
+	@requirements/lock $(BIN)/uv
+
+clean: ## remove the environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Vigil needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "python3 cannot make an environment: install its venv module (Debian: python3-venv)" >&2; exit 1; }
+
+$(DEFAULT): | $(BIN)/python
+	@echo "installing the default set into $(VENV) (once)"
+	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/default.txt
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.default-* && touch $@
+
+# torch stands apart: its wheels differ by platform and device, so it is pinned by version, not by hash.
+$(DEV): | $(BIN)/python
+	@echo "installing the development set into $(VENV) (once)"
+	@$(PIP) --require-hashes -r requirements/build.txt -r requirements/dev.txt
+	@$(PIP) "torch==$(TORCH)"
+	@$(PIP) --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/.dev-* && touch $@
+
+# The real servers that tests start. By apt where it can; without them the tests that need them skip, by name.
+servers:
+	@missing=""; \
+	for item in $(SERVERS); do command -v $${item%%:*} >/dev/null || missing="$$missing $${item##*:}"; done; \
+	for item in $(FILES); do [ -e $${item%%:*} ] || missing="$$missing $${item##*:}"; done; \
+	missing=$$(printf '%s\n' $$missing | sort -u | tr '\n' ' '); \
+	[ -n "$${missing// /}" ] || exit 0; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing test servers: $$missing"; \
+		export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
+		{ apt-get install -qq -y --no-install-recommends $$missing >/dev/null 2>&1 \
+			|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends $$missing >/dev/null; }; } && exit 0; \
+	fi; \
+	echo "missing, so the tests that need them will skip: $$missing(as root: apt-get install $$missing)" >&2

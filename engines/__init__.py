@@ -1,0 +1,1 @@
+"""How the network runs: one Protocol, several backends. Knows the model, not the service."""

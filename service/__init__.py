@@ -1,0 +1,1 @@
+"""Streams in, graphs and alerts out: ingest, pipeline, state, policies, API and page. Imports no tensor library."""

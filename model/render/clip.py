@@ -7,7 +7,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-CRF = "25"
+CRF = "28"
 
 
 def write_clip(path: Path, pictures: Iterable[npt.NDArray[np.uint8]], fps: int, width: int, height: int) -> None:

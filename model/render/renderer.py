@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from OpenGL.error import Error as GLFailure
 
 from model.render.gl import pyrender
 from model.render.room import Matrix
@@ -19,7 +20,7 @@ class Renderer:
     def __init__(self, width: int, height: int) -> None:
         try:
             self._surface = pyrender.OffscreenRenderer(width, height)
-        except (OSError, ImportError, AttributeError, RuntimeError) as error:
+        except (OSError, ImportError, AttributeError, RuntimeError, GLFailure) as error:
             raise ValueError(f"no off-screen OpenGL here ({error}): install libegl1 and Mesa") from error
         self._camera: Any = None
 
