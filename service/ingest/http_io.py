@@ -32,7 +32,7 @@ _AVIO_FLAG_WRITE = 2
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """What one object may cost. `total_s` spans name look-up to last byte, redirects included."""
+    """What one object may cost. `total_s` spans name look-up to last byte, redirects included; the opener's own may be changed later."""
 
     object_bytes: int = 32 << 20
     playlist_bytes: int = 1 << 20
@@ -76,6 +76,7 @@ class HttpOpener:
         self._socket: socket.socket | None = None
         self._cancelled = threading.Event()
         self._prefetched: dict[str, bytes] = {}
+        self.total_s = limits.total_s
         self.failure: StreamError | None = None
         self.playlist: Playlist | None = None
 
@@ -116,7 +117,7 @@ class HttpOpener:
         return data
 
     def _fetch(self, url: str, options: Mapping[str, str]) -> bytes:
-        deadline_s = time.monotonic() + self._limits.total_s
+        deadline_s = time.monotonic() + self.total_s
         for _ in range(self._limits.redirects + 1):
             target = _require_http(url)
             try:
@@ -149,8 +150,12 @@ class HttpOpener:
                 raise StreamError(code, f"{origin_of(url)} answers with HTTP status {response.status}")
             return self._read(response, url, deadline_s)
         finally:
-            self._socket = None
-            connection.close()
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        connected, self._socket = self._socket, None
+        if connected is not None:
+            connected.close()
 
     def _connect(self, target: SplitResult, endpoint: Endpoint, deadline_s: float) -> "_DeadlineSocket":
         left_s = min(self._limits.connect_s, deadline_s - time.monotonic())
@@ -161,11 +166,7 @@ class HttpOpener:
         if self._cancelled.is_set():
             _shut_down(plain)
         if target.scheme == "https":
-            try:
-                self._socket = plain = self._tls.wrap_socket(plain, server_hostname=endpoint.host)
-            except OSError:
-                plain.close()
-                raise
+            self._socket = plain = self._tls.wrap_socket(plain, server_hostname=endpoint.host)
         return _DeadlineSocket(plain, deadline_s)
 
     def _headers(self, target: SplitResult, endpoint: Endpoint, options: Mapping[str, str]) -> dict[str, str]:
@@ -220,8 +221,7 @@ class _DeadlineSocket:
         return self._plain.recv_into(buffer)
 
     def close(self) -> None:
-        """Hang up."""
-        self._plain.close()
+        """http.client lets go before it has read the answer; whoever connected hangs up."""
 
     def _arm(self) -> None:
         left_s = self._deadline_s - time.monotonic()

@@ -25,9 +25,10 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Playlist:
-    """`variants` is empty for a media playlist; `ended` means #EXT-X-ENDLIST was seen."""
+    """`variants` is empty for a media playlist; `edge` is its last segment by number and name; `ended` means #EXT-X-ENDLIST was seen."""
 
     variants: tuple[Variant, ...]
+    edge: str
     target_duration_s: float
     ended: bool
     encrypted: bool
@@ -47,6 +48,7 @@ def parse_playlist(data: bytes, url: str) -> Playlist:
             for line, target in pairwise(lines)
             if line.startswith("#EXT-X-STREAM-INF:") and target and not target.startswith("#")
         ),
+        edge=_edge(lines),
         target_duration_s=max((_target_s(line) for line in lines if line.startswith("#EXT-X-TARGETDURATION:")), default=0.0),
         ended="#EXT-X-ENDLIST" in lines,
         encrypted=any(line.startswith("#EXT-X-KEY:") and "METHOD=NONE" not in line for line in lines),
@@ -60,6 +62,12 @@ def choose_variant(variants: tuple[Variant, ...], enough_pixels: int) -> Variant
     if enough:
         return min(enough, key=lambda variant: (variant.pixels, variant.bandwidth))
     return max(candidates, key=lambda variant: (variant.pixels, variant.bandwidth))
+
+
+def _edge(lines: list[str]) -> str:
+    segments = [line for line in lines if line and not line.startswith("#")]
+    first = next((line.partition(":")[2] for line in lines if line.startswith("#EXT-X-MEDIA-SEQUENCE:")), "0")
+    return f"{first}+{len(segments)} {segments[-1]}" if segments else ""
 
 
 def _variant(line: str, url: str) -> Variant:

@@ -75,6 +75,7 @@ class StreamReader:
         self._intake = Intake(spec.id, spec.fps, settings.max_pixels, mailbox, metrics, media_start_s)
         self._stopping = threading.Event()
         self._source: LiveSource | None = None
+        self._stale_edge: str | None = None
         self._state: StreamState = "pending"
         self._live_since_s: float | None = None
         self._been_live = False
@@ -119,12 +120,13 @@ class StreamReader:
 
     def _connect_and_read(self) -> bool:
         """One connection, from open to its end; True when the stream is finished."""
-        source = self._source = LiveSource(self._spec.url, self._guard, self._limits)
+        source = self._source = LiveSource(self._spec.url, self._guard, self._limits, self._stale_edge)
         try:
             self._read(source)
         except StreamError as error:
             return self._stopping.is_set() or self._recover(error)
         finally:
+            self._stale_edge = source.edge if self._been_live else None
             source.close()
         if not self._stopping.is_set():
             self._enter("ended", None, "the source said that the stream is over")

@@ -4,6 +4,7 @@ Every wait is bounded, except that nothing can interrupt FFmpeg before its read 
 Errors: StreamError with the public code and a sentence; no message carries user, password, path or query of the URL.
 """
 
+import math
 import ssl
 import time
 from collections.abc import Iterator, Mapping
@@ -27,14 +28,14 @@ MAX_SIDE = 16384
 MAX_BAD_PACKETS = 50
 ENOUGH_PIXELS = 1280 * 720
 PATIENCE_TARGETS = 2.0
+BEHIND_EDGE_S = 2.0
 _PROBE = {"analyzeduration": "500000", "probesize": "200000", "fflags": "nobuffer+discardcorrupt"}
 _HLS_OPTIONS = {
     **_PROBE,
-    "analyzeduration": "1000000",
-    "probesize": "1000000",
+    "analyzeduration": "200000",
+    "probesize": "500000",
     "http_persistent": "0",  # PyAV 18.1 aborts the process with a custom io_open otherwise
     "http_multiple": "0",
-    "live_start_index": "-1",
     "allowed_extensions": "ALL",
     "allowed_segment_extensions": "ALL",
     "extension_picky": "0",
@@ -47,7 +48,7 @@ _ERROR_CODES: Mapping[type[Exception], tuple[StreamCode, str]] = {
     av.error.TimeoutError: ("timeout", "sent nothing in time"),
     av.error.HTTPUnauthorizedError: ("auth_failed", "asks for credentials that the URL does not carry"),
     av.error.HTTPForbiddenError: ("auth_failed", "refuses this URL's credentials"),
-    av.error.PermissionError: ("auth_failed", "refuses this URL's credentials"),
+    av.error.PermissionError: ("not_found", "refuses to play this stream"),  # -1, FFmpeg's RTMP for any NetStream error
     av.error.HTTPNotFoundError: ("not_found", "has no such stream"),
     av.error.InvalidDataError: ("codec_unsupported", "sends something that is not a video FFmpeg can read"),
     av.error.DecoderNotFoundError: ("codec_unsupported", "sends a video codec that FFmpeg cannot decode"),
@@ -82,23 +83,34 @@ class Picture:
 
 
 class LiveSource:
-    """`open`, then iterate `pictures`; one thread does both, `cancel` may come from any other."""
+    """`open`, then iterate `pictures`, then `close`; one thread does all, `cancel` may come from any other.
 
-    def __init__(self, url: str, guard: AddressGuard, limits: SourceLimits) -> None:
+    Without `close` the process is lost: PyAV 18.1 aborts when an open container with an io_open is garbage-collected.
+    """
+
+    def __init__(self, url: str, guard: AddressGuard, limits: SourceLimits, stale_edge: str | None = None) -> None:
+        """`stale_edge` is the `edge` at which an earlier connection stood still: a playlist that still ends there is refused."""
         self._url = url
+        self._stale_edge = stale_edge
         self._guard = guard
         self._limits = limits
         self._container: InputContainer | None = None
         self._http: HttpOpener | None = None
         self._cancelled = False
+        self._begun_s = 0.0
         self.is_bursty = urlsplit(url).scheme in ("http", "https")
         if self.is_bursty:
-            total_s = max(limits.open_timeout_s, limits.read_timeout_s)
-            self._http = HttpOpener(url, guard, HttpLimits(connect_s=min(4.0, total_s), total_s=total_s))
+            self._http = HttpOpener(url, guard, HttpLimits(total_s=limits.open_timeout_s))
+
+    @property
+    def edge(self) -> str | None:
+        """The last segment that the playlist named; None for RTMP."""
+        return self._http.playlist.edge if self._http and self._http.playlist else None
 
     def open(self) -> None:
         """Connect and find the video within about twice the open timeout."""
         try:
+            self._begun_s = time.monotonic()
             self._container = self._open_rtmp() if self._http is None else self._open_hls(self._http)
         except (av.error.FFmpegError, OSError) as error:
             raise self._explain(error) from None
@@ -159,10 +171,24 @@ class LiveSource:
         if playlist.variants:
             url = choose_variant(playlist.variants, ENOUGH_PIXELS).url
             playlist = http.prefetch(url)
-        _require_segments(playlist, url)
+        self._require_segments(playlist)
         read_timeout_s = max(self._limits.read_timeout_s, PATIENCE_TARGETS * playlist.target_duration_s)
         open_timeout_s = max(self._limits.open_timeout_s, read_timeout_s)
-        return av.open(url, format="hls", io_open=http, options=dict(_HLS_OPTIONS), timeout=(open_timeout_s, read_timeout_s))
+        options = {**_HLS_OPTIONS, "live_start_index": str(live_start_index(playlist.target_duration_s))}
+        container = av.open(url, format="hls", io_open=http, options=options, timeout=(open_timeout_s, read_timeout_s))
+        http.total_s = read_timeout_s
+        return container
+
+    def _require_segments(self, playlist: Playlist) -> None:
+        origin = origin_of(self._url)
+        if playlist.variants:
+            raise StreamError("codec_unsupported", f"{origin} answers with a master playlist inside a master playlist")
+        if playlist.encrypted:
+            raise StreamError("codec_unsupported", f"{origin} sends encrypted HLS, which cannot be read")
+        if not playlist.edge:
+            raise StreamError("connection_failed", f"{origin} has a playlist without segments")
+        if not playlist.ended and playlist.edge == self._stale_edge:
+            raise StreamError("timeout", f"{origin} still has the playlist at which the stream stood still")
 
     def _patience_s(self) -> float:
         playlist = self._http.playlist if self._http else None
@@ -171,10 +197,17 @@ class LiveSource:
     def _explain(self, error: av.error.FFmpegError | OSError) -> StreamError:
         if self._http is not None and self._http.failure is not None:
             return self._http.failure
+        if self._container is None and time.monotonic() - self._begun_s > 0.9 * self._limits.open_timeout_s:
+            return StreamError("timeout", f"{origin_of(self._url)} did not open in time")
         for kind, (code, text) in _ERROR_CODES.items():
             if isinstance(error, kind):
                 return StreamError(code, f"{origin_of(self._url)} {text}")
         return StreamError("connection_failed", f"{origin_of(self._url)} broke off: {error.strerror or type(error).__name__}")
+
+
+def live_start_index(target_duration_s: float) -> int:
+    """Which segment from the end to begin with: BEHIND_EDGE_S back and one more, since FFmpeg reloads no faster than segments come."""
+    return -1 - max(1, math.ceil(BEHIND_EDGE_S / max(0.5, target_duration_s)))
 
 
 class _Watchdog:
@@ -225,13 +258,6 @@ def _rtmp_app(parts: SplitResult) -> str:
     """The application part of the path, as FFmpeg's rtmpproto.c splits it: one component, two where three or more follow."""
     names = parts.path.lstrip("/").split("/")
     return "/".join(names[:2] if len(names) > 2 and ":" not in names[1] else names[:1])
-
-
-def _require_segments(playlist: Playlist, url: str) -> None:
-    if playlist.variants:
-        raise StreamError("codec_unsupported", f"{origin_of(url)} answers with a master playlist inside a master playlist")
-    if playlist.encrypted:
-        raise StreamError("codec_unsupported", f"{origin_of(url)} sends encrypted HLS, which cannot be read")
 
 
 def _check_video(container: InputContainer, max_source_pixels: int, url: str) -> None:
