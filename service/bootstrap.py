@@ -85,7 +85,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512)
     except OSError as error:
-        raise StartupError(f"cannot listen on {host}:{port}: {error.strerror}; choose another with --port") from error
+        raise StartupError(f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}; choose another with --port") from error
 
 
 @contextlib.contextmanager

@@ -81,8 +81,10 @@ class EngineClient:
         return self.last_answer
 
     def close(self) -> None:
-        """Free the slot."""
-        self._connection.close()
+        """Free the slot; a second call does nothing."""
+        if self._connection.fileno() >= 0:
+            self._connection.close()
+            self._slot.close()
 
     def __enter__(self) -> "EngineClient":
         return self

@@ -93,7 +93,7 @@ class EngineServer:
         """Hang up on everybody."""
         for key in list(self._selector.get_map().values()):
             if isinstance(key.data, Client):
-                key.data.connection.close()
+                self._drop(key.data)
         self._listener.close()
         self._selector.close()
 
@@ -165,6 +165,7 @@ class EngineServer:
     def _drop(self, client: Client) -> None:
         self._selector.unregister(client.connection)
         client.connection.close()
+        client.slot.close()
         self._waiting = deque(item for item in self._waiting if item[0] is not client)
         self._free.append(client.index)
 

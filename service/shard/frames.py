@@ -100,6 +100,11 @@ class Slot:
         picture: UInt8 = self._image_L[: height * width * 3].reshape(height, width, 3)
         return picture
 
+    def close(self) -> None:
+        """Unmap. No picture of this slot may be in use any more."""
+        del self._image_L, self._graph, self._memory
+        self._bytes.close()
+
     def write_graph(self, graph: SceneGraph) -> None:
         _copy_fields(graph, self._graph)
 

@@ -79,25 +79,32 @@ class OwnedStream:
         self._epoch = parts.store.claim(self._spec.id)
         board.own(self._epoch)
         self._publisher = Publisher(parts.store, self._spec.id, self._epoch, parts.settings.save_every_s, parts.metrics)
+        self._readers: list[StreamReader] = []
         self._last_media_s: float | None = None
         self._next_preview_s = 0.0
 
     def run(self) -> None:
         """Until asked to stop; then the state is saved, at once, and the source is closed, which may take its read timeout."""
-        with EngineLine(self._parts.engine_address, self._stopping, self._waiting_for_engine) as self._engine:
-            self._analysis = self._new_analysis()
-            self._start_reader(self._resume())
-            try:
-                while not self._stopping.is_set():
-                    self._follow_wishes()
-                    frame = self._mailbox.take(IDLE_S)
-                    self._step(frame) if frame else self._idle()
-                    self._write_status()
+        try:
+            with EngineLine(self._parts.engine_address, self._stopping, self._waiting_for_engine) as self._engine:
+                self._analysis = self._new_analysis()
+                self._start_reader(self._resume())
+                self._watch()
                 self._save()
                 self._on_saved()
-            finally:
-                self._reader.stop()
-                self._reader.join()
+        finally:
+            for reader in self._readers:
+                reader.stop()
+            for reader in self._readers:
+                reader.join()
+            self._readers.clear()
+
+    def _watch(self) -> None:
+        while not self._stopping.is_set():
+            self._follow_wishes()
+            frame = self._mailbox.take(IDLE_S)
+            self._step(frame) if frame else self._idle()
+            self._write_status()
 
     # ---- one frame ----------------------------------------------------------------------------------------------------------
 
@@ -175,7 +182,7 @@ class OwnedStream:
         before, self._spec, self._policies = self._spec, wanted, policies
         self._apply_wishes(self._analysis)
         if (wanted.url, wanted.fps) != (before.url, before.fps):
-            self._reader.stop()
+            self._readers[-1].stop()
             self._start_reader(self._analysis.media_s)
 
     def _apply_wishes(self, analysis: StreamAnalysis) -> None:
@@ -189,10 +196,11 @@ class OwnedStream:
     def _start_reader(self, media_s: float) -> None:
         parts = self._parts
         self._mailbox = Mailbox()
-        self._reader = StreamReader(
+        reader = StreamReader(
             self._spec, parts.settings, parts.guard, self._mailbox, self._board.report, parts.metrics, media_s, budget=parts.budget
         )
-        self._reader.start()
+        self._readers = [*(old for old in self._readers if old.running), reader]
+        reader.start()
 
     # ---- what outlives this owner -------------------------------------------------------------------------------------------
 

@@ -62,6 +62,11 @@ class Worker:
                 self._parts.metrics.forget_stream(keeper.spec.id)
         return self._parts.metrics.expose()
 
+    @property
+    def is_busy(self) -> bool:
+        """A stream runs, or one that was stopped still closes its source."""
+        return any(keeper.is_running for keeper in (*self._keepers.values(), *self._leaving))
+
     def stop(self) -> None:
         """Every stream saves its state."""
         deadline_s = time.monotonic() + SAVE_WITHIN_S
