@@ -15,7 +15,7 @@ from scipy.optimize import linear_sum_assignment
 from engines.protocol import SceneGraph
 from service.pipeline.geometry import cosine, jensen_shannon, overlap
 from service.pipeline.tracklets import MIN_DT_S, Sightings, Tracklets, TrackletState
-from service.pipeline.types import Bools, Floats, Ints, Tracked
+from service.pipeline.types import MAX_BLIND_S, MAX_STEP_S, Bools, Floats, Ints, Tracked
 
 WEAK_SCORE = 0.15
 CONFIDENT_SCORE = 0.35
@@ -24,13 +24,14 @@ MAX_COST = 0.45
 MIN_IOU = 0.3
 MAX_LOST_COST = 0.25
 MAX_CLASS_DISTANCE = 0.7
-TENTATIVE_PENALTY = 0.05
+NEWCOMER_PENALTY, NEWCOMER_HITS = 0.12, 12
 CONFIRM_HITS, CONFIRM_FRAMES = 3, 5
-COAST_S = 0.5
+COAST_S, COAST_SHARE = 0.5, 0.5
 FORGET_S = 3.0
 SHOW_SCORE, HIDE_SCORE = 0.35, 0.22
 SHOW_AGE_S = 0.15
-REACH_SIZES, REACH_FLOOR, REACH_PER_S, REACH_MAX_S = 0.7, 0.02, 0.8, 0.75
+SUSPECT_AGE_S, SUSPECT_INSIDE = 1.0, 0.7
+REACH_SIZES, REACH_FLOOR, REACH_PER_S, REACH_MAX_S = 0.7, 0.02, 1.2, 0.5
 MAX_TRACKLETS = 96
 MAX_STORED = 32
 
@@ -64,14 +65,13 @@ class Tracks:
 
     def update(self, scene: SceneGraph, media_s: float) -> Tracked:
         """Take in one frame. `scene` has its boxes on the picture; `media_s` grows from call to call."""
-        dt_s = MIN_DT_S if self._media_s is None else max(media_s - self._media_s, MIN_DT_S)
-        self._media_s = media_s
+        dt_s = self._step(media_s)
+        removed = self._forget(media_s)
         self._table.predict(dt_s)
         seen = _sightings(scene)
         unmatched_D = self._match(seen, media_s, dt_s)
         self._table.miss(dt_s)
         self._confirm()
-        removed = self._forget(media_s)
         self._bear(seen.take(np.flatnonzero(unmatched_D & (seen.scores_D >= CONFIDENT_SCORE))), media_s)
         self._show(media_s)
         return self.view(removed)
@@ -120,6 +120,14 @@ class Tracks:
         self._next_id = state.next_id
         self._media_s = state.media_s
 
+    def _step(self, media_s: float) -> float:
+        """Move the clock on; the seconds that count."""
+        gap_s = MIN_DT_S if self._media_s is None else max(media_s - self._media_s, MIN_DT_S)
+        self._media_s = media_s
+        if MAX_STEP_S < gap_s <= MAX_BLIND_S:
+            self._table.last_seen_T += gap_s - MAX_STEP_S
+        return min(gap_s, MAX_STEP_S)
+
     def _match(self, seen: Sightings, media_s: float, dt_s: float) -> Bools:
         """Run the three rounds; True for the detections that nobody took."""
         table, like = self._table, self._likeness(seen, media_s)
@@ -142,15 +150,17 @@ class Tracks:
 
     def _likeness(self, seen: Sightings, media_s: float) -> _Likeness:
         table = self._table
-        place = overlap(table.boxes_T4, seen.boxes_D4)
+        gap_T = media_s - table.last_seen_T
+        expected, before = overlap(table.boxes_T4, seen.boxes_D4), overlap(table.seen_boxes_T4, seen.boxes_D4)
+        iou_TD, giou_TD = np.maximum(expected.iou_AB, before.iou_AB), np.maximum(expected.giou_AB, before.giou_AB)
         look_TD = 0.5 * (1.0 - cosine(table.embeddings_TE, seen.embeddings_DE))
         class_TD = jensen_shannon(table.classes_TC, seen.classes_DC)
-        cost_TD = PLACE_WEIGHT * 0.5 * (1.0 - place.giou_AB) + LOOK_WEIGHT * look_TD + CLASS_WEIGHT * class_TD
+        cost_TD = PLACE_WEIGHT * 0.5 * (1.0 - giou_TD) + LOOK_WEIGHT * look_TD + CLASS_WEIGHT * class_TD
         return _Likeness(
-            cost_TD=cost_TD + TENTATIVE_PENALTY * (table.ids_T == 0)[:, None],
+            cost_TD=cost_TD + NEWCOMER_PENALTY * np.maximum(1.0 - table.hits_T / NEWCOMER_HITS, 0.0)[:, None],
             lost_cost_TD=(LOOK_WEIGHT * look_TD + CLASS_WEIGHT * class_TD) / (LOOK_WEIGHT + CLASS_WEIGHT),
-            iou_TD=place.iou_AB,
-            near_TD=_near(table, seen, media_s),
+            iou_TD=iou_TD,
+            near_TD=_near(table.boxes_T4, seen, gap_T) | _near(table.seen_boxes_T4, seen, gap_T),
             same_class_TD=class_TD <= MAX_CLASS_DISTANCE,
         )
 
@@ -179,9 +189,21 @@ class Tracks:
         """Who belongs in the graph: seen of late, old enough, and sure enough (surer to enter than to stay)."""
         table = self._table
         bar_T = np.where(table.shown_T, HIDE_SCORE, SHOW_SCORE)
-        here_T = media_s - table.last_seen_T <= COAST_S
-        old_T = table.shown_T | (media_s - table.first_seen_T >= SHOW_AGE_S)
+        lived_T = table.last_seen_T - table.first_seen_T
+        here_T = media_s - table.last_seen_T <= np.minimum(COAST_S, COAST_SHARE * lived_T)
+        wait_T = np.where(self._suspect(), SUSPECT_AGE_S, SHOW_AGE_S)
+        old_T = table.shown_T | (media_s - table.first_seen_T >= wait_T)
         table.shown_T = (table.ids_T > 0) & here_T & old_T & (table.scores_T >= bar_T)
+
+    def _suspect(self) -> Bools:
+        """Newcomers that lie within something of their class: perhaps a part of it, so they wait longer to be shown."""
+        table = self._table
+        waiting_T = (table.ids_T > 0) & ~table.shown_T
+        if not waiting_T.any() or not table.shown_T.any():
+            return np.zeros(len(table), np.bool_)
+        labels_T = table.classes_TC.argmax(1)
+        within_TT = overlap(table.boxes_T4, table.boxes_T4).inside_AB > SUSPECT_INSIDE
+        return np.asarray(waiting_T & (within_TT & (labels_T[:, None] == labels_T[None]) & table.shown_T[None]).any(1))
 
 
 def _sightings(scene: SceneGraph) -> Sightings:
@@ -199,15 +221,13 @@ def _sightings(scene: SceneGraph) -> Sightings:
     )
 
 
-def _near(table: Tracklets, seen: Sightings, media_s: float) -> Bools:
-    """The motion gate: how far a centre may be from where it was predicted, per axis, grows with its size and with the time unseen."""
-    low_T2, high_T2 = table.boxes_T4[:, :2], table.boxes_T4[:, 2:]
-    gap_T1 = np.minimum(media_s - table.last_seen_T, REACH_MAX_S)[:, None]
-    reach_T2 = REACH_SIZES * (high_T2 - low_T2) + REACH_FLOOR + REACH_PER_S * gap_T1
+def _near(boxes_T4: Floats, seen: Sightings, gap_T: Floats) -> Bools:
+    """The motion gate: how far a centre may be from where it is expected, per axis, grows with its size and with the time unseen."""
+    low_T2, high_T2 = boxes_T4[:, :2], boxes_T4[:, 2:]
+    reach_T2 = REACH_SIZES * (high_T2 - low_T2) + REACH_FLOOR + REACH_PER_S * np.minimum(gap_T, REACH_MAX_S)[:, None]
     centre_D2 = 0.5 * (seen.boxes_D4[:, :2] + seen.boxes_D4[:, 2:])
     away_TD2 = np.abs(0.5 * (low_T2 + high_T2)[:, None] - centre_D2[None])
-    near_TD: Bools = (away_TD2 <= reach_T2[:, None]).all(-1)
-    return near_TD
+    return np.asarray((away_TD2 <= reach_T2[:, None]).all(-1))
 
 
 def _assign(cost_TD: Floats, allowed_TD: Bools) -> tuple[Ints, Ints]:

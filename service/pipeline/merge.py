@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from model.vocabulary import ACTION_GENOME_OBJECTS
 from service.pipeline.geometry import cosine, overlap
-from service.pipeline.types import Bools, Floats, Ints, Tracked
+from service.pipeline.types import MAX_STEP_S, Bools, Floats, Ints, Tracked
 from service.types import NodeMerge
 
 MIN_IOU, MIN_INSIDE, MIN_COSINE = 0.7, 0.9, 0.85
@@ -72,7 +72,7 @@ class Merges:
 
     def update(self, tracked: Tracked) -> tuple[NodeMerge, ...]:
         """One frame; the merges it decides, each id merged at most once and into its oldest equal."""
-        dt_s = 0.0 if self._media_s is None else max(tracked.media_s - self._media_s, 0.0)
+        dt_s = 0.0 if self._media_s is None else min(max(tracked.media_s - self._media_s, 0.0), MAX_STEP_S)
         self._media_s = tracked.media_s
         if not np.array_equal(self._pairs.ids_T, tracked.ids_T):
             self._pairs = self._pairs.of(tracked.ids_T)

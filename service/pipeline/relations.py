@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from engines.protocol import EngineSpec, SceneGraph
 from model.vocabulary import NULL_PREDICATES
-from service.pipeline.types import Bools, Floats, Ints, Tracked
+from service.pipeline.types import MAX_BLIND_S, MAX_STEP_S, Bools, Floats, Ints, Tracked
 from service.types import Edge, Node, TrackedGraph
 
 T_ON_S, T_OFF_S, T_GAMMA_S = 3.0, 12.0, 0.14
@@ -74,8 +74,7 @@ class Relations:
 
     def update(self, scene: SceneGraph, tracked: Tracked) -> TrackedGraph:
         """Take in one frame's pairs; the graph as it stands, with relations only between visible, lasting, sure things."""
-        dt_s = 0.0 if self._media_s is None else max(tracked.media_s - self._media_s, 0.0)
-        self._media_s = tracked.media_s
+        dt_s = self._step(tracked.media_s)
         keys_R, evidence_RK = self._evidence(scene, tracked)
         self._advance(self._slots(keys_R), evidence_RK, tracked.media_s, dt_s)
         self._switch(tracked.media_s, dt_s)
@@ -122,6 +121,14 @@ class Relations:
         on = np.flatnonzero(~np.isnan(self._since_SK[slot])).tolist()
         holding = tuple(HoldingState(k, float(self._probs_SK[slot, k]), float(self._since_SK[slot, k])) for k in on)
         return BeliefState(subject, obj, float(self._seen_S[slot]), self._log_odds_SK[slot].astype(np.float16).tobytes(), holding)
+
+    def _step(self, media_s: float) -> float:
+        """Move the clock on; the seconds that count."""
+        gap_s = 0.0 if self._media_s is None else max(media_s - self._media_s, 0.0)
+        self._media_s = media_s
+        if MAX_STEP_S < gap_s <= MAX_BLIND_S:
+            self._seen_S = self._seen_S + gap_s - MAX_STEP_S
+        return min(gap_s, MAX_STEP_S)
 
     def _pair_ids(self) -> Ints:
         return np.stack([self._keys_S >> ID_BITS, self._keys_S & ((1 << ID_BITS) - 1)], axis=1)

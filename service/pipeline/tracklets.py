@@ -14,7 +14,7 @@ from service.pipeline.types import Bools, Floats, Ints
 
 BOX_TAU_S = 0.03
 SPEED_TAU_S = 0.25
-COAST_TAU_S = 0.4
+COAST_TAU_S = 0.2
 SCORE_TAU_S = 0.6
 MISSED_TAU_S = 1.5
 LOOK_TAU_S = 1.0
@@ -60,7 +60,10 @@ class Sightings:
 
 @dataclass(slots=True)
 class Tracklets:
-    """`ids_T` is 0 for a tentative tracklet: an identity is given when it is confirmed."""
+    """`ids_T` is 0 for a tentative tracklet: an identity is given when it is confirmed.
+
+    `boxes_T4` is where it should be now, `seen_boxes_T4` where it was when last seen: a thing that bounces is nearer to that.
+    """
 
     ids_T: Ints
     frames_T: Ints
@@ -71,6 +74,7 @@ class Tracklets:
     first_seen_T: Floats
     last_seen_T: Floats
     boxes_T4: Floats
+    seen_boxes_T4: Floats
     speeds_T2: Floats
     embeddings_TE: Floats
     classes_TC: Floats
@@ -88,6 +92,7 @@ class Tracklets:
             first_seen_T=none,
             last_seen_T=none,
             boxes_T4=np.zeros((0, 4)),
+            seen_boxes_T4=np.zeros((0, 4)),
             speeds_T2=np.zeros((0, 2)),
             embeddings_TE=np.zeros((0, dim)),
             classes_TC=np.zeros((0, num_classes)),
@@ -107,6 +112,7 @@ class Tracklets:
             first_seen_T=np.full(count, media_s),
             last_seen_T=np.full(count, media_s),
             boxes_T4=seen.boxes_D4,
+            seen_boxes_T4=seen.boxes_D4,
             speeds_T2=np.zeros((count, 2)),
             embeddings_TE=seen.embeddings_DE,
             classes_TC=seen.classes_DC,
@@ -146,6 +152,7 @@ class Tracklets:
         self.classes_TC[at_D] += weight_D1 * (seen.classes_DC - self.classes_TC[at_D])
         self.hits_T[at_D] += 1
         self.rows_T[at_D] = seen.rows_D
+        self.seen_boxes_T4[at_D] = seen.boxes_D4
         self.last_seen_T[at_D] = media_s
 
     def miss(self, dt_s: float) -> None:
@@ -194,6 +201,7 @@ class Tracklets:
 def _restored_row(state: TrackletState, num_classes: int) -> Tracklets:
     classes_1C = np.zeros((1, num_classes))
     classes_1C[0, np.frombuffer(state.class_ids, np.uint16)] = np.frombuffer(state.class_probs, np.float16)
+    box_14 = np.frombuffer(state.box, np.float32).astype(np.float64)[None]
     return Tracklets(
         ids_T=np.array([state.id]),
         frames_T=np.array([state.frames]),
@@ -203,7 +211,8 @@ def _restored_row(state: TrackletState, num_classes: int) -> Tracklets:
         scores_T=np.array([state.score]),
         first_seen_T=np.array([state.first_seen_s]),
         last_seen_T=np.array([state.last_seen_s]),
-        boxes_T4=np.frombuffer(state.box, np.float32).astype(np.float64)[None],
+        boxes_T4=box_14,
+        seen_boxes_T4=box_14,
         speeds_T2=np.frombuffer(state.speed, np.float32).astype(np.float64)[None],
         embeddings_TE=np.frombuffer(state.embedding, np.float16).astype(np.float64)[None],
         classes_TC=classes_1C,

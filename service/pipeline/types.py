@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+MAX_STEP_S = 1.0
+"""A longer gap between two frames counts as this much: time in which nobody looked (a reconnect, a restart) is not time unseen."""
+MAX_BLIND_S = 60.0
+"""After a longer gap nothing is taken to be the same."""
+
 Floats = npt.NDArray[np.floating]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]

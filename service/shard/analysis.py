@@ -34,7 +34,7 @@ class StepResult:
 
 
 class AnalysisState(Struct, frozen=True):
-    """All of a stream that survives a restart but the prototype memory. The three parts fit the fields of the stored blob."""
+    """What of a stream survives a restart, beside the prototype memory and the last snapshot. The parts are fields of the stored blob."""
 
     seq: int
     media_s: float
@@ -47,7 +47,6 @@ class _GraphState(Struct, frozen=True, array_like=True):
     tracks: TracksState
     merges: MergesState
     relations: RelationsState
-    graph: TrackedGraph
 
 
 class StreamAnalysis:
@@ -100,7 +99,7 @@ class StreamAnalysis:
 
     def state(self) -> AnalysisState:
         """What to store now; `restore` goes on from it with the same ids, beliefs, timers and open incidents."""
-        graph = _GraphState(self._tracks.state(), self._merges.state(), self._relations.state(), self._graph)
+        graph = _GraphState(self._tracks.state(), self._merges.state(), self._relations.state())
         return AnalysisState(self.seq, self.media_s, msgspec.msgpack.encode(graph), self.policies.state(), self.incidents.state())
 
     def restore(self, state: AnalysisState) -> None:
@@ -114,7 +113,11 @@ class StreamAnalysis:
         self._relations.restore(graph.relations)
         self.policies.restore(state.policies)
         self.incidents.restore(state.incidents)
-        self._graph, self.seq, self.media_s = graph.graph, state.seq, state.media_s
+        self.seq, self.media_s = state.seq, state.media_s
+
+    def go_on_after(self, snapshot: GraphSnapshot) -> None:
+        """The next delta starts from this graph, which subscribers hold: call it once, after `restore` or instead of it."""
+        self._graph, self.seq = TrackedGraph(snapshot.nodes, snapshot.edges), snapshot.seq
 
     def _judge(self, violations: Sequence[Violation], frame: Frame, wall_s: float) -> IncidentChanges:
         present = {node.id for node in self._graph.nodes}

@@ -65,13 +65,26 @@ def test_a_weak_detection_carries_a_track_on() -> None:
 
 def test_out_of_sight_it_coasts_then_is_lost_then_forgotten() -> None:
     tracks = new_tracks()
+    run(tracks, [scene([person(0.5)])] * 51)
+    history = run(tracks, [EMPTY_SCENE] * 100, start_s=51 / FPS)
+    hidden = next(tracked.media_s for tracked in history if not shown(tracked))
+    forgotten = next(tracked.media_s for tracked in history if tracked.removed == (1,))
+    assert hidden - 2.0 == pytest.approx(COAST_S, abs=1.5 / FPS)
+    assert forgotten - 2.0 == pytest.approx(FORGET_S, abs=1.5 / FPS)
+    assert not len(history[-1].ids_T)
+
+
+def test_what_was_seen_for_a_moment_goes_at_once() -> None:
+    history = run(new_tracks(), [scene([person(0.5)])] * 8 + [EMPTY_SCENE] * 10)
+    assert shown(history[7]) == [1]
+    assert shown(history[8 + 4]) == []
+
+
+@pytest.mark.parametrize(("gap_s", "expected"), [(20.0, [1]), (61.0, [2])])
+def test_time_in_which_nobody_looked_is_not_time_unseen(gap_s: float, expected: list[int]) -> None:
+    tracks = new_tracks()
     run(tracks, [scene([person(0.5)])] * 10)
-    last_s = 9 / FPS
-    assert shown(tracks.update(EMPTY_SCENE, last_s + COAST_S - 0.05)) == [1]
-    assert shown(tracks.update(EMPTY_SCENE, last_s + COAST_S + 0.05)) == []
-    assert tracks.view().ids_T.tolist() == [1]
-    assert tracks.update(EMPTY_SCENE, last_s + FORGET_S + 0.05).removed == (1,)
-    assert not len(tracks.view().ids_T)
+    assert shown(run(tracks, [scene([person(0.52)])] * 10, start_s=gap_s)[-1]) == expected
 
 
 def test_a_lost_thing_comes_back_under_its_id_by_its_look() -> None:
@@ -85,8 +98,8 @@ def test_a_lost_thing_comes_back_under_its_id_by_its_look() -> None:
 def test_ids_are_never_used_twice() -> None:
     tracks = new_tracks()
     run(tracks, [scene([person(0.2)], looks=[1])] * 10)
-    tracks.update(EMPTY_SCENE, 10.0)
-    assert shown(run(tracks, [scene([person(0.8)], looks=[2])] * 10, start_s=11.0)[-1]) == [2]
+    run(tracks, [EMPTY_SCENE] * 90, start_s=0.4)
+    assert shown(run(tracks, [scene([person(0.2)], looks=[1])] * 10, start_s=4.0)[-1]) == [2]
 
 
 def test_the_label_is_steady_while_the_detector_wavers() -> None:

@@ -104,6 +104,13 @@ def test_a_pair_that_is_not_looked_at_holds_for_a_while_then_goes() -> None:
     assert not unseen[40].edges
 
 
+def test_a_relation_holds_over_time_in_which_nobody_looked() -> None:
+    relations = Relations(spec())
+    before = run(relations, [0.95] * 25)[-1].edges
+    (after,) = run(relations, [0.95], start_s=21.0)[-1].edges
+    assert after.since_s == before[0].since_s
+
+
 @pytest.mark.parametrize(
     ("changes", "has_edge"),
     [
