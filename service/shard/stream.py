@@ -211,6 +211,8 @@ class OwnedStream:
         if refused:
             log.warning("state_refused", stream=self._spec.id, why=refused)
             self._analysis = self._new_analysis()
+        if resumed.snapshot is not None:
+            self._analysis.go_on_after(resumed.snapshot)
         self._analysis.seq = resumed.seq
         if refused or resumed.blob is None:
             return 0.0
