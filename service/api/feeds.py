@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 import structlog
@@ -128,6 +129,13 @@ class Feed(Generic[Item]):
             inbox.offer(item)
 
 
+@dataclass(slots=True)
+class _Place:
+    """Where a feed goes on after Redis was away."""
+
+    seq: int
+
+
 class Hub:
     """All feeds of one API process. `exists` tells whether a stream is still wanted."""
 
@@ -141,9 +149,11 @@ class Hub:
 
     @asynccontextmanager
     async def graph(self, stream_id: str) -> AsyncIterator[Backlog[Message]]:
-        """The snapshot where reading began (again), then every message; what comes twice is told by its seq."""
+        """Every graph message from now on; one may come twice, which its seq tells."""
         inbox = Backlog[Message]()
-        async with _listening(self._graphs, stream_id, lambda send: self._read_graph(stream_id, send), inbox):
+        snapshot = await self.reader.snapshot(stream_id)
+        place = _Place(snapshot.seq if snapshot else 0)
+        async with _listening(self._graphs, stream_id, lambda send: self._read_graph(stream_id, place, send), inbox):
             yield inbox
 
     @asynccontextmanager
@@ -163,17 +173,12 @@ class Hub:
         async with _listening(self._alerts, "all", self._read_alerts, inbox):
             yield inbox
 
-    async def _read_graph(self, stream_id: str, send: Callable[[Message], None]) -> None:
-        snapshot = await self.reader.snapshot(stream_id)
-        last_seq = 0
-        if snapshot:
-            send(snapshot)
-            last_seq = snapshot.seq
+    async def _read_graph(self, stream_id: str, place: _Place, send: Callable[[Message], None]) -> None:
         while True:
-            messages = await self.reader.messages(stream_id, last_seq, READ_WITHIN_S)
+            messages = await self.reader.messages(stream_id, place.seq, READ_WITHIN_S)
             for message in messages:
                 send(message)
-                last_seq = message.seq
+                place.seq = message.seq
             if not messages and not await self._exists(stream_id):
                 raise StreamGoneError
 

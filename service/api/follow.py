@@ -21,7 +21,7 @@ NOTHING = -1
 async def follow(reader: Reader, stream_id: str, inbox: Backlog[Message], since: int | None) -> AsyncIterator[Message]:
     """A snapshot (or what came after `since`, where that is still held), then every message in order.
 
-    A hole in the inbox, left by a reader that was interrupted, is closed by a new snapshot.
+    A hole, where Redis or the worker lost messages, is closed by a new snapshot. The inbox must have been filling before this begins.
     """
     missed = None if since is None else await reader.backlog(stream_id, since)
     last_seq = NOTHING if since is None or missed is None else since

@@ -93,7 +93,7 @@ export class AlertList {
 
   #build(alert) {
     const when = h("time", { datetime: new Date(alert.created_at_s * 1000).toISOString() }, ago(serverNowS() - alert.created_at_s));
-    const stream = h("span", { class: "alert-stream" }, this.#streamName(alert));
+    const stream = h("button", { type: "button", class: "link", onclick: () => this.onStream(alert.stream_id) }, this.#streamName(alert));
     const error = h("p", { class: "form-error", role: "alert", hidden: true });
     const item = h("li", { class: "alert", "data-id": alert.id, "data-severity": alert.severity, "data-state": alert.state, "data-at": String(alert.created_at_s) },
       h("div", { class: "alert-head" }, h("span", { class: "severity" }, alert.severity), mode(alert), state(alert), when),
@@ -108,7 +108,7 @@ export class AlertList {
     if (!offered.length) return null;
     const bar = h("div", { class: "alert-actions" });
     const buttons = offered.map(({ action, label, asks }) => h("button", {
-      type: "button", class: action === "ack" ? "primary small" : "quiet small",
+      type: "button", class: action === "ack" ? "soft small" : "quiet small",
       onclick: () => (asks ? this.#askReason(bar, alert, action, label, asks, error) : this.#send(alert, action, "", error)),
     }, label));
     bar.append(...buttons);

@@ -3,7 +3,7 @@
 // A new thing starts where it stands in the picture, so that the drawing keeps the scene's left and right.
 
 import cytoscape from "./vendor/cytoscape.esm.min.js";
-import { colourOf, humanPredicate, thingName } from "./words.js";
+import { hueOf, humanPredicate, thingName } from "./words.js";
 
 const SETTLE_AFTER_MS = 250;
 const LEAST_ZOOM = 0.35;
@@ -30,12 +30,13 @@ export class GraphView {
     this.container = container;
     this.calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
     this.timer = null;
+    this.isUnsettled = false;
     this.cy = cytoscape({
       container, style: STYLE, minZoom: LEAST_ZOOM, maxZoom: MOST_ZOOM, boxSelectionEnabled: false, autounselectify: true,
       userZoomingEnabled: false,
     });
     this.cy.on("tap", (event) => onPick(event.target === this.cy ? [] : idsOf(event.target)));
-    this.watcher = new ResizeObserver(() => { this.cy.resize(); this.fit(); });
+    this.watcher = new ResizeObserver(() => this.#resized());
     this.watcher.observe(container);
   }
 
@@ -77,6 +78,13 @@ export class GraphView {
     this.cy.center();
   }
 
+  // What changed while the drawing was out of sight is laid out when it comes into sight.
+  #resized() {
+    this.cy.resize();
+    if (this.isUnsettled) this.#settleSoon();
+    else this.fit();
+  }
+
   #placeNode(node) {
     const present = this.cy.getElementById(`n${node.id}`);
     const name = thingName(node);
@@ -86,7 +94,7 @@ export class GraphView {
     }
     const [x0, y0, x1, y1] = node.box;
     const position = { x: (x0 + x1) / 2 * 420, y: (y0 + y1) / 2 * 260 };
-    this.cy.add({ group: "nodes", data: { id: `n${node.id}`, name, colour: colourOf(node.id) }, position });
+    this.cy.add({ group: "nodes", data: { id: `n${node.id}`, name, colour: solid(node.id) }, position });
     return true;
   }
 
@@ -103,10 +111,11 @@ export class GraphView {
   }
 
   #settle() {
-    if (this.cy.nodes().empty() || this.container.clientWidth === 0) return;
+    this.isUnsettled = this.container.clientWidth === 0;
+    if (this.isUnsettled || this.cy.nodes().empty()) return;
     this.cy.layout({
       name: "cose", randomize: false, animate: this.calm ? false : "end", animationDuration: 350, fit: true, padding: PADDING,
-      nodeRepulsion: () => 9000, idealEdgeLength: () => 110, edgeElasticity: () => 120, nodeOverlap: 30, gravity: 0.6,
+      nodeRepulsion: () => 9000, idealEdgeLength: () => 130, edgeElasticity: () => 120, nodeOverlap: 30, gravity: 0.6,
       componentSpacing: 60, nodeDimensionsIncludeLabels: true, numIter: 300,
     }).run();
   }
@@ -118,6 +127,8 @@ export class GraphView {
   }
 }
 
+// cytoscape reads colours with commas and without alpha.
+const solid = (id) => `hsl(${hueOf(id).toFixed(1)}, 72%, 66%)`;
 const edgeId = (edge) => `e${edge.subject} ${edge.predicate} ${edge.object}`;
 
 function idsOf(element) {

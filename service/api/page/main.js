@@ -2,11 +2,12 @@
 
 import { AlertList } from "./alerts.js";
 import { ApiError, request, socketAddress } from "./api.js";
-import { learn } from "./clock.js";
+import { learn, serverNowS } from "./clock.js";
 import { LiveSocket } from "./socket.js";
 import { Stage } from "./stage.js";
 import { StreamList } from "./streams.js";
 
+const FRESH_S = 8;
 const HEALTH_EVERY_MS = 5000;
 const el = (id) => document.getElementById(id);
 
@@ -19,6 +20,7 @@ const stage = new Stage({
 
 const alerts = new AlertList({
   list: el("alert-list"), empty: el("alerts-empty"), count: el("alerts-count"), filter: el("alerts-filter"), badge: el("tab-alerts"),
+  onStream: (id) => { if (streams.has(id)) { streams.select(id); show("watch"); } },
 });
 
 const outages = { api: null, alerts: null };
@@ -39,7 +41,7 @@ const streams = new StreamList({
 new LiveSocket(() => socketAddress("/v1/alerts"), {
   onMessage: (text) => {
     const alert = JSON.parse(text);
-    if (alerts.take(alert) && alert.state === "open") toast(`${alert.severity}: ${alert.summary}`);
+    if (alerts.take(alert) && isFresh(alert)) toast(`${alert.severity}: ${alert.summary}`);
   },
   onState: ({ state, retryInMs }) => {
     if (state === "lost") outages.alerts = `Connection lost. Trying again in ${Math.max(1, Math.round(retryInMs / 1000))} s; alerts may be missing until then.`;
@@ -47,6 +49,9 @@ new LiveSocket(() => socketAddress("/v1/alerts"), {
     tellOutage();
   },
 });
+
+// What was raised before the page opened is in the list; only news is announced.
+const isFresh = (alert) => alert.state === "open" && serverNowS() - alert.created_at_s < FRESH_S;
 
 function tellOutage() {
   const text = outages.alerts ?? (outages.api && `${outages.api} What you see may be old.`);

@@ -1,8 +1,9 @@
-// The relations that hold now, each with the time since when. Rows stay put while they hold; only their ages move.
+// The relations that hold now, each with how long it has held. Rows stay put while they hold; only their ages move.
 
 import { colourOf, duration, h, humanPredicate } from "./words.js";
 
-const keyOf = (edge) => `${edge.subject} ${edge.predicate} ${edge.object}`;
+// A thing that is named anew gets a new row.
+const rowKey = (edge, nodes) => `${nodes.get(edge.subject)?.label} ${edge.subject} ${edge.predicate} ${nodes.get(edge.object)?.label} ${edge.object}`;
 
 export class RelationList {
   constructor(list, empty, count, onPick) {
@@ -20,7 +21,7 @@ export class RelationList {
   }
 
   update(nodes, edges, mediaS) {
-    const wanted = new Map([...edges].sort((a, b) => a.since_s - b.since_s).map((edge) => [keyOf(edge), edge]));
+    const wanted = new Map([...edges].sort((a, b) => a.since_s - b.since_s).map((edge) => [rowKey(edge, nodes), edge]));
     for (const [key, row] of this.rows) if (!wanted.has(key)) this.#leave(key, row);
     for (const [key, edge] of wanted) {
       if (!this.rows.has(key)) this.#enter(key, edge, nodes);
@@ -38,7 +39,7 @@ export class RelationList {
     const words = h("span", { class: "triplet" }, thing(nodes, edge.subject), h("span", { class: "predicate" }, humanPredicate(edge.predicate)),
       thing(nodes, edge.object));
     const button = h("button", { type: "button", class: "relation", onclick: () => this.onPick([edge.subject, edge.object]) },
-      words, prob, h("span", { class: "held" }, "since ", since));
+      words, prob, h("span", { class: "held" }, "for ", since));
     const item = h("li", {}, button);
     this.rows.set(key, { item, since, prob });
     this.list.prepend(item);

@@ -7,7 +7,7 @@ import { GraphView } from "./graphview.js";
 import { Picture } from "./picture.js";
 import { RelationList } from "./relations.js";
 import { LiveSocket } from "./socket.js";
-import { latency, streamSentence } from "./words.js";
+import { latency, streamHeadline, streamSentence } from "./words.js";
 
 const SMOOTHING = 0.2;
 
@@ -45,7 +45,7 @@ export class Stage {
   refresh(stream) {
     this.stream = stream;
     this.title.textContent = stream?.name ?? "No stream selected";
-    this.sentence.textContent = stream ? streamSentence(stream) : "Add a stream, or choose one from the list.";
+    this.sentence.textContent = stream ? streamHeadline(stream) : "Add a stream, or choose one from the list.";
     this.sentence.dataset.state = stream?.state ?? "";
     this.deleteButton.hidden = this.figures.hidden = !stream;
     this.fps.textContent = stream?.state === "live" ? `${stream.measured_fps.toFixed(1)} FPS` : "–";

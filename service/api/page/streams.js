@@ -31,6 +31,10 @@ export class StreamList {
     }
   }
 
+  has(id) {
+    return this.rows.has(id);
+  }
+
   select(id) {
     this.selectedId = id;
     for (const [key, row] of this.rows) row.button.setAttribute("aria-current", String(key === id));
@@ -98,7 +102,8 @@ export class StreamList {
     row.name.textContent = stream.name;
     row.state.textContent = STATE_WORDS[stream.state];
     row.state.dataset.state = stream.state;
-    row.fps.textContent = stream.state === "live" ? `${stream.measured_fps.toFixed(1)} FPS` : stream.code ?? "";
+    row.fps.textContent = stream.state === "live" ? `${stream.measured_fps.toFixed(1)} FPS` : "";
+    row.sentence.dataset.short = String(stream.state === "live");
     row.sentence.textContent = stream.state === "live" ? stream.url : streamSentence(stream);
     row.button.title = stream.url;
   }

@@ -29,9 +29,16 @@ export const STATE_WORDS = {
 };
 
 export function streamSentence(stream) {
-  if (stream.state === "live") return `Live at ${stream.width}×${stream.height}, ${stream.measured_fps.toFixed(1)} frames a second analysed`;
+  if (stream.state === "live") return `Live, ${stream.width}×${stream.height}`;
   const why = stream.message || CODES[stream.code] || "";
   return why ? `${STATES[stream.state]}: ${why}` : STATES[stream.state];
+}
+
+// The short form, for where the whole sentence stands beside it.
+export function streamHeadline(stream) {
+  if (stream.state === "live") return streamSentence(stream);
+  const word = STATE_WORDS[stream.state];
+  return word.charAt(0).toUpperCase() + word.slice(1) + (stream.code ? `: ${CODES[stream.code] ?? stream.code}` : "");
 }
 
 export const humanPredicate = (predicate) => predicate.replaceAll("_", " ");
@@ -40,7 +47,7 @@ export const thingName = (node) => `${node.label} ${node.id}`;
 
 export const hueOf = (id) => (id * GOLDEN_ANGLE) % 360;
 
-export const colourOf = (id, alpha = 1) => `hsl(${hueOf(id).toFixed(1)} 72% 66% / ${alpha})`;
+export const colourOf = (id, alpha = 1) => `hsla(${hueOf(id).toFixed(1)}, 72%, 66%, ${alpha})`;
 
 export function duration(seconds) {
   if (!Number.isFinite(seconds) || seconds < 0.05) return "now";
