@@ -79,7 +79,7 @@ class Overlay:
     def _draw_until(self, pts_s: float) -> None:
         while self._next is not None and self._next[0] < pts_s:
             at_s, picture = self._next
-            self._encode(self._paint(at_s, picture.to_image()))
+            self._encode(self._paint(at_s, Image.fromarray(picture.to_ndarray(format="rgb24"))))
             self._next = next(self._pictures, None)
 
     def _paint(self, at_s: float, picture: Image.Image) -> Image.Image:
