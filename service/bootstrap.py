@@ -25,6 +25,7 @@ from service.settings import Settings
 from service.shard import engine_process, worker
 from service.shard.children import Job
 from service.shard.messages import BEAT_EVERY_S, ApiReady, Beat
+from service.shard.process import begin
 from service.shard.supervisor import Supervisor
 from service.state.embedded import EmbeddedServer
 from service.state.store import Store
@@ -109,7 +110,7 @@ class _ApiServer(uvicorn.Server):
 
 def api_main(settings: Settings, redis_url: str, policies: Path | None, listener: socket.socket, parent: Connection) -> None:
     """Process main of the API."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin("api")
     logs.configure(settings.log_level, as_json=settings.log_json)
     app = create_app(settings, redis_url, policies)
     host, port = listener.getsockname()[:2]

@@ -1,8 +1,10 @@
 """Processes that are kept alive: started fresh (spawn), listened to, killed when silent, started again with backoff. Knows no stream."""
 
+import contextlib
 import multiprocessing
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -59,7 +61,8 @@ class Child:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
         process = context.Process(target=self.job.target, args=(*self.job.arguments, theirs), name=self.job.name, daemon=True)
-        process.start()
+        with _sigint_held():
+            process.start()
         theirs.close()
         self._process, self._pipe = process, ours
         self._started_s = self._heard_s = time.monotonic()
@@ -137,3 +140,13 @@ class Child:
             return None
         self._process.join(2.0)
         return self._process.exitcode
+
+
+@contextlib.contextmanager
+def _sigint_held() -> Iterator[None]:
+    """A child started here never sees Ctrl-C, not even while Python is loading in it: it ends when its pipe closes."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

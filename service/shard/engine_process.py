@@ -6,7 +6,6 @@ a fuller batch. A connection is a slot of the memory bank; when it closes, the s
 
 import os
 import selectors
-import signal
 import socket
 import time
 from collections import deque
@@ -25,6 +24,7 @@ from service.metrics import Metrics
 from service.settings import Settings
 from service.shard.frames import Slot, SlotLayout, create_region
 from service.shard.messages import BEAT_EVERY_S, Beat, EngineReady, StartFailed
+from service.shard.process import begin
 from service.shard.wire import REQUEST, Answer, Ask, Outcome, Request, receive_exactly, send_greeting
 
 log = structlog.get_logger()
@@ -181,7 +181,7 @@ def _finite(graph: SceneGraph) -> bool:
 
 def main(settings: Settings, address: Path, parent: Connection) -> None:
     """Process main. Serves until the parent hangs up or says stop."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin("engine", dies_with_parent=True)
     logs.configure(settings.log_level, as_json=settings.log_json)
     started_s = time.monotonic()
     try:

@@ -1,6 +1,7 @@
 """The worker process: owns the streams it is told to, each in a keeper of its own. Knows no pixel and decides nothing about them."""
 
 import os
+import shutil
 import signal
 import sys
 import time
@@ -17,6 +18,7 @@ from service.settings import Settings
 from service.shard.keeper import StreamKeeper
 from service.shard.messages import BEAT_EVERY_S, Assign, Beat, WorkerReady
 from service.shard.policies import PolicySource
+from service.shard.process import begin
 from service.shard.stream import WorkerParts
 from service.state.store import Store
 from service.types import StreamSpec
@@ -77,11 +79,12 @@ class Worker:
 
 
 def main(name: str, settings: Settings, engine_address: Path, redis_url: str, policies: Path | None, parent: Connection) -> None:
-    """Process main. Works until the parent hangs up or SIGTERM comes.
+    """Process main. Works until the parent hangs up or SIGTERM comes; an orphan clears away the supervisor's folder.
 
     Leaves by os._exit: a decoder thread inside a blocking read would hold up, or crash, the interpreter's end.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin(name)
+    supervisor_pid = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: parent.close())
     logs.configure(settings.log_level, as_json=settings.log_json)
     store = Store.connect(redis_url)
@@ -94,6 +97,8 @@ def main(name: str, settings: Settings, engine_address: Path, redis_url: str, po
         log.info("worker_stops", name=name)
     worker.stop()
     store.close()
+    if os.getppid() != supervisor_pid:
+        shutil.rmtree(engine_address.parent, ignore_errors=True)
     sys.stderr.flush()
     os._exit(0)
 

@@ -45,7 +45,6 @@ def test_a_killed_worker_costs_its_streams_a_moment_and_no_second_alert(shard: S
     os.kill(shard.pid_of("worker-1"), signal.SIGKILL)
     wait_until(lambda: shard.status(stream).state == "reconnecting", "the status to say that its worker is gone", 3.0)
     took_s = shard.wait_for_frames(stream, seq + 20)
-    print(f"live again after {took_s:.2f} s")
     assert took_s < LIVE_AGAIN_S
     assert shard.node_ids(stream) == ids
     assert shard.status(stream).epoch == epoch + 1
