@@ -25,10 +25,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args or args[0] not in COMMANDS:
         return _usage(args)
     module_name, about = COMMANDS[args[0]]
-    module = importlib.import_module(module_name)
-    parser = argparse.ArgumentParser(prog=f"vigil {args[0]}", description=about)
-    module.add_arguments(parser)
     try:
+        module = importlib.import_module(module_name)
+        parser = argparse.ArgumentParser(prog=f"vigil {args[0]}", description=about)
+        module.add_arguments(parser)
         return int(module.run(parser.parse_args(args[1:])))
     except (ValueError, OSError, VigilError) as error:
         print(f"vigil {args[0]}: {error}", file=sys.stderr)
