@@ -30,9 +30,8 @@ def run(args: argparse.Namespace) -> int:
             continue
         for warning in policies.warnings:
             print(warning)
-        print(
-            f"{path}: {_counted(len(policies.policies), 'policy', 'policies')}, {_counted(len(policies.warnings), 'warning', 'warnings')}"
-        )
+        found = (_counted(len(policies.policies), "policy", "policies"), _counted(len(policies.warnings), "warning", "warnings"))
+        print(f"{path}: {', '.join(found)}")
     return 0 if is_sound else 1
 
 

@@ -7,7 +7,7 @@ from typing import get_args
 from yaml import Node
 
 from service.policy.conditions import ConditionReader
-from service.policy.rules import Escalation, Excuse, Policy
+from service.policy.rules import Either, Escalation, Excuse, Policy
 from service.policy.source import Source
 from service.policy.words import Words
 from service.types import Mode, Severity
@@ -15,6 +15,7 @@ from service.types import Mode, Severity
 SEVERITIES: tuple[Severity, ...] = get_args(Severity)
 MODES: tuple[Mode, ...] = get_args(Mode)
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+NEVER = Either(())
 KEYS = ("name", "description", "severity", "mode", "when", "for", "within", "unless", "cooldown", "escalate", "streams")
 
 
@@ -27,7 +28,7 @@ class EntryReader:
         self._seen = seen
 
     def read(self, node: Node) -> Policy | None:
-        """The policy; None when the findings gained an error."""
+        """The policy; None when the findings gained an error. All fields are read, so that all that is wrong is said at once."""
         num_before = len(self._source.findings)
         fields = self._source.mapping(node, "policy", KEYS)
         if fields is None:
@@ -40,11 +41,9 @@ class EntryReader:
         name = self._name(fields["name"])
         when, _ = conditions.read(fields["when"], "when")
         excuse = self._excuse(fields["unless"], conditions) if "unless" in fields else None
-        if name is None or when is None:
-            return None
         policy = Policy(
-            name=name,
-            when=when,
+            name=name or "",
+            when=when or NEVER,
             severity=self._severity(fields, "severity") or "medium",
             mode=self._mode(fields),
             description=self._description(fields),

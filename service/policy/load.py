@@ -9,7 +9,7 @@ from service.policy.rules import Finding, Policy, PolicyError, PolicySet
 from service.policy.source import Source
 from service.policy.words import Words
 
-MAX_TEXT_CHARS = 256 * 1024
+MAX_TEXT_CHARS = 64 * 1024
 MAX_POLICIES = 200
 
 

@@ -31,8 +31,11 @@ class Source:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self.findings.append(Finding(self.name, mark.line + 1 if mark else 1, f"broken YAML: {error.problem or error.context}"))
-        except yaml.YAMLError as error:
-            self.findings.append(Finding(self.name, 1, f"broken YAML: {error}"))
+        except RecursionError:
+            self.findings.append(Finding(self.name, 1, "broken YAML: nested too deep"))
+        except yaml.reader.ReaderError as error:
+            line = text[: error.position].count("\n") + 1
+            self.findings.append(Finding(self.name, line, f"broken YAML: a character that is not allowed (code {error.character})"))
         return None
 
     def error(self, node: Node, message: str) -> None:
