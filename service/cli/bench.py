@@ -109,9 +109,8 @@ def _stream(args: argparse.Namespace) -> StreamResult:
         result = measure_stream(api.rstrip("/"), url, seconds, pid, lambda text: _tick(bar, text))
     print(f"\nstream {result.url}: {result.state}")
     print(f"first snapshot after {result.first_snapshot_s:.2f} s, first delta after {result.first_delta_s:.2f} s")
-    print(
-        f"{result.analysed_fps:.1f} analysed FPS over {result.seconds:.0f} s, longest gap {result.longest_gap_ms:.0f} ms, lost {result.lost_seqs}"
-    )
+    gap = f"longest gap {result.longest_gap_ms:.0f} ms, lost {result.lost_seqs}"
+    print(f"{result.analysed_fps:.1f} analysed FPS over {result.seconds:.0f} s, {gap}")
     print(f"capture to WebSocket: p50 {result.p50_ms:.0f} ms, p95 {result.p95_ms:.0f} ms, max {result.max_ms:.0f} ms")
     for use in result.processes:
         print(f"  {use.name:16} {use.rss_start_mib:7.1f} -> {use.rss_end_mib:7.1f} MiB  {use.cpu_share:6.0%} of a core")
