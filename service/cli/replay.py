@@ -14,7 +14,8 @@ from msgspec import Struct
 from tqdm import tqdm
 
 from engines.factory import BACKENDS, open_engine
-from engines.protocol import Engine
+from engines.protocol import Engine, EngineSpec
+from service.bootstrap import SHIPPED_POLICIES
 from service.cli.overlay import Overlay
 from service.ingest.file import probe_file, read_file
 from service.pipeline.delta import EMPTY, apply
@@ -91,7 +92,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overlay", type=Path, metavar="OUT.mp4", help="write the video with the graph drawn on it")
     parser.add_argument("--graph", type=Path, metavar="OUT.jsonl", help="write one JSON line per analysed frame")
     parser.add_argument("--alerts", type=Path, metavar="OUT.jsonl", help="write one JSON line per alert")
-    parser.add_argument("--policies", type=Path, default=settings.policies, help="YAML file or folder of policies; none: no alerts")
+    parser.add_argument("--policies", type=Path, default=settings.policies, help="YAML file or folder of policies; none: deploy/policies")
     parser.add_argument("--engine", default=settings.engine, choices=BACKENDS, help="backend that runs the network")
     parser.add_argument("--model-dir", type=Path, default=settings.model_dir, help="checkpoint folder; none: the shipped one")
     parser.add_argument("--fps", type=float, help="analyse at most so many frames per second of video; none: all")
@@ -104,12 +105,11 @@ def run(args: argparse.Namespace) -> int:
     if args.fps is not None and args.fps <= 0:
         raise ValueError(f"--fps must be above 0, got {args.fps:g}")
     info = probe_file(args.file, args.fps)
-    policies = load_policies(args.policies) if args.policies else PolicySet(text="")
     with ExitStack() as stack:
         outputs = Outputs(args, stack)
         engine = open_engine(args.engine, model_dir=args.model_dir, num_streams=1, max_pixels=args.max_pixels, threads=args.threads)
         stack.callback(engine.close)
-        analysis = StreamAnalysis(engine.spec, STREAM_ID, policies)
+        analysis = StreamAnalysis(engine.spec, STREAM_ID, _policies(args.policies, engine.spec))
         frames = read_file(args.file, args.max_pixels, STREAM_ID, args.fps)
         summary, began_s = Summary(), time.monotonic()
         for frame, result in tqdm(analyse(frames, engine, analysis), total=info.num_frames or None, unit="frame"):
@@ -150,6 +150,13 @@ class Outputs:
             pts_s = frame.media_s if frame.pts_s is None else frame.pts_s
             self._overlay.show(self._held, result.incidents.opened, pts_s)
         return self._held
+
+
+def _policies(path: Path | None, spec: EngineSpec) -> PolicySet:
+    if path is None and not SHIPPED_POLICIES.is_dir():
+        return PolicySet(text="")
+    published = [predicate.name for predicate in spec.predicates if predicate.published]
+    return load_policies(path or SHIPPED_POLICIES, vocabulary=spec.vocabulary, published=published)
 
 
 def _graph_line(seq: int, media_s: float, graph: TrackedGraph) -> GraphLine:

@@ -23,10 +23,11 @@ class Overlap:
 
 def overlap(a_A4: Floats, b_B4: Floats) -> Overlap:
     """Overlap of every a with every b."""
-    low_AB2 = a_A4[:, None, :2], b_B4[None, :, :2]
-    high_AB2 = a_A4[:, None, 2:], b_B4[None, :, 2:]
-    shared_AB = np.maximum(np.minimum(*high_AB2) - np.maximum(*low_AB2), 0.0).prod(-1)
-    hull_AB = (np.maximum(*high_AB2) - np.minimum(*low_AB2)).prod(-1)
+    a_4A1, b_41B = a_A4.T[:, :, None], b_B4.T[:, None, :]
+    low_4AB, high_4AB = np.minimum(a_4A1, b_41B), np.maximum(a_4A1, b_41B)
+    width_AB, height_AB = np.maximum(low_4AB[2:] - high_4AB[:2], 0.0)
+    shared_AB = width_AB * height_AB
+    hull_AB = (high_4AB[2] - low_4AB[0]) * (high_4AB[3] - low_4AB[1])
     area_A1, area_1B = area(a_A4)[:, None], area(b_B4)[None, :]
     union_AB = area_A1 + area_1B - shared_AB
     iou_AB = shared_AB / (union_AB + EPS)
@@ -35,7 +36,7 @@ def overlap(a_A4: Floats, b_B4: Floats) -> Overlap:
 
 def area(boxes_A4: Floats) -> Floats:
     """Area of each box."""
-    areas: Floats = (boxes_A4[:, 2:] - boxes_A4[:, :2]).prod(-1)
+    areas: Floats = (boxes_A4[:, 2] - boxes_A4[:, 0]) * (boxes_A4[:, 3] - boxes_A4[:, 1])
     return areas
 
 
