@@ -16,11 +16,11 @@ def open_engine(backend: str, *, model_dir: Path | None = None, num_streams: int
     unknown or the checkpoint is missing, torn or foreign.
     """
     if backend == "fake":
-        from engines import fake
+        from engines.fake import open_engine as open_fake
 
-        return fake.open_engine(model_dir=model_dir, num_streams=num_streams, max_pixels=max_pixels, threads=threads)
+        return open_fake(model_dir=model_dir, num_streams=num_streams, max_pixels=max_pixels, threads=threads)
     if backend == "onnxruntime":
-        from engines import onnxruntime as ort
+        from engines.onnxruntime import open_engine as open_onnxruntime
 
-        return ort.open_engine(model_dir=model_dir or SHIPPED, num_streams=num_streams, max_pixels=max_pixels, threads=threads)
+        return open_onnxruntime(model_dir=model_dir or SHIPPED, num_streams=num_streams, max_pixels=max_pixels, threads=threads)
     raise ValueError(f"no engine {backend!r}; known: {', '.join(BACKENDS)}")

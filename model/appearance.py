@@ -46,7 +46,8 @@ def _coverage(low_BN: Tensor, high_BN: Tensor, num_cells: int) -> Tensor:
     cells = torch.arange(num_cells, dtype=torch.float32)
     overlap_BNX = torch.minimum(centre_BN1 + half_BN1, cells + 1.0) - torch.maximum(centre_BN1 - half_BN1, cells)
     overlap_BNX = overlap_BNX.clamp(min=0.0)
-    return overlap_BNX / overlap_BNX.sum(dim=2, keepdim=True)
+    share_BNX: Tensor = overlap_BNX / overlap_BNX.sum(dim=2, keepdim=True)
+    return share_BNX
 
 
 def isometry(num_in: int, num_out: int) -> Tensor:
@@ -54,4 +55,4 @@ def isometry(num_in: int, num_out: int) -> Tensor:
     k_I, n_O = torch.arange(num_in, dtype=torch.float64), torch.arange(num_out, dtype=torch.float64)
     basis_IO = torch.cos(torch.pi / num_out * (n_O + 0.5) * k_I[:, None]) * (2.0 / num_out) ** 0.5
     basis_IO[0] /= 2.0**0.5
-    return basis_IO.float()
+    return basis_IO.to(torch.float32)

@@ -4,7 +4,7 @@ Shape suffixes: B batch, H W canvas, N entity slots, R pairs, K predicates, C ob
 4 = (x0, y0, x1, y1) as fractions of the canvas.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,18 +12,8 @@ from torch import Tensor, nn
 from model.appearance import TAP, Appearance
 from model.detector import Detector
 from model.entities import Entities
+from model.scene_head import SceneHead, SceneOutputs
 from model.suppression import suppress
-
-
-class HeadOutputs(Protocol):
-    """What a scene head returns (see model/scene_head.py)."""
-
-    class_probs_BNC: Tensor
-    embeddings_BND: Tensor
-    pairs_BR2: Tensor
-    predicate_probs_BRK: Tensor
-    memory_BPD: Tensor
-    counts_BP: Tensor
 
 
 class Outputs(NamedTuple):
@@ -42,11 +32,12 @@ class Outputs(NamedTuple):
 class Nano(nn.Module):
     """Images and memory in, scene graph and memory out."""
 
-    def __init__(self, detector: Detector, head: nn.Module) -> None:
+    def __init__(self, detector: Detector, head: SceneHead) -> None:
         super().__init__()
         self.detector = detector
         self.appearance = Appearance()
         self.head = head
+        self.num_slots = head.num_slots
 
     def entities(self, images_BHW3: Tensor, num_classes: int) -> Entities:
         """The things of each frame, best first."""
@@ -67,7 +58,7 @@ class Nano(nn.Module):
         """`images_BHW3` uint8, sides in multiples of 32; `dt_B` seconds since the stream's last frame."""
         entities = self.entities(images_BHW3, object_prototypes_CD.shape[0])
         aspect_B = torch.full_like(dt_B, images_BHW3.shape[2] / images_BHW3.shape[1])
-        scene: HeadOutputs = self.head(entities, aspect_B, memory_BPD, counts_BP, dt_B, object_prototypes_CD, predicate_prototypes_KD)
+        scene: SceneOutputs = self.head(entities, aspect_B, memory_BPD, counts_BP, dt_B, object_prototypes_CD, predicate_prototypes_KD)
         return Outputs(
             entities.boxes_BN4,
             entities.scores_BN,

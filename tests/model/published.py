@@ -3,9 +3,11 @@
 Shares nothing with model/ but the way a constant is dequantised, so that agreement with our detector means something.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import tflite
 import torch
 from torch import Tensor
@@ -17,12 +19,12 @@ RELU6 = tflite.ActivationFunctionType.RELU6
 SAME = tflite.Padding.SAME
 
 
-def run_in_float(tflite_model: bytes, image_HW3: np.ndarray) -> tuple[Tensor, Tensor]:
+def run_in_float(tflite_model: bytes, image_HW3: npt.NDArray[np.uint8]) -> tuple[Tensor, Tensor]:
     """Scores (A, 90) and box deltas (A, 4) for one uint8 picture of the model's own size."""
     loaded = tflite.Model.GetRootAsModel(tflite_model, 0)
     graph = loaded.Subgraphs(0)
     names = {value: name for name, value in vars(tflite.BuiltinOperator).items() if isinstance(value, int)}
-    values: dict[int, Tensor] = {graph.Inputs(0): (torch.from_numpy(image_HW3).float()[None] - 127.0) * 0.0078125}
+    values: dict[int, Tensor] = {graph.Inputs(0): (torch.tensor(image_HW3).float()[None] - 127.0) * 0.0078125}
     for index in range(graph.OperatorsLength()):
         operator = graph.Operators(index)
         code = loaded.OperatorCodes(operator.OpcodeIndex())
@@ -48,26 +50,20 @@ def _options(operator: Any, kind: Any) -> Any:
 
 
 def _run(kind: str, operator: Any, inputs: list[Tensor]) -> Tensor:
-    if kind in ("QUANTIZE", "DEQUANTIZE"):
-        return inputs[0]
-    if kind == "LOGISTIC":
-        return torch.sigmoid(inputs[0])
-    if kind == "CONCATENATION":
-        return torch.cat(inputs, dim=_options(operator, tflite.ConcatenationOptions).Axis())
-    if kind == "RESHAPE":
-        return inputs[0].reshape([int(side) for side in inputs[1]])
-    if kind == "ADD":
-        return _activate(inputs[0] + inputs[1], _options(operator, tflite.AddOptions))
-    if kind == "RESIZE_NEAREST_NEIGHBOR":
-        return _resize(inputs[0], [int(side) for side in inputs[1]])
-    if kind == "MAX_POOL_2D":
-        return _pool(inputs[0], _options(operator, tflite.Pool2DOptions))
-    if kind == "CONV_2D":
-        weight = inputs[1].permute(0, 3, 1, 2)
-        return _convolve(inputs[0], weight, inputs[2], _options(operator, tflite.Conv2DOptions), groups=1)
-    assert kind == "DEPTHWISE_CONV_2D", kind
-    weight = inputs[1].permute(3, 0, 1, 2)
-    return _convolve(inputs[0], weight, inputs[2], _options(operator, tflite.DepthwiseConv2DOptions), groups=len(weight))
+    x, *rest = inputs
+    match kind:
+        case "CONCATENATION":
+            return torch.cat(inputs, dim=_options(operator, tflite.ConcatenationOptions).Axis())
+        case "ADD":
+            return _activate(x + rest[0], _options(operator, tflite.AddOptions))
+        case "MAX_POOL_2D":
+            return _pool(x, _options(operator, tflite.Pool2DOptions))
+        case "CONV_2D":
+            return _convolve(x, rest[0].permute(0, 3, 1, 2), rest[1], _options(operator, tflite.Conv2DOptions), groups=1)
+        case "DEPTHWISE_CONV_2D":
+            options = _options(operator, tflite.DepthwiseConv2DOptions)
+            return _convolve(x, rest[0].permute(3, 0, 1, 2), rest[1], options, groups=x.shape[3])
+    return _SIMPLE[kind](*inputs)
 
 
 def _activate(x: Tensor, options: Any) -> Tensor:
@@ -100,3 +96,12 @@ def _resize(x_BHWF: Tensor, size: list[int]) -> Tensor:
         for old, new in zip(x_BHWF.shape[1:3], size, strict=True)
     )
     return x_BHWF[:, rows][:, :, columns]
+
+
+_SIMPLE: dict[str, Callable[..., Tensor]] = {
+    "QUANTIZE": lambda x: x,
+    "DEQUANTIZE": lambda x: x,
+    "LOGISTIC": torch.sigmoid,
+    "RESHAPE": lambda x, shape: x.reshape([int(side) for side in shape]),
+    "RESIZE_NEAREST_NEIGHBOR": lambda x, size: _resize(x, [int(side) for side in size]),
+}

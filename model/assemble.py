@@ -1,0 +1,74 @@
+"""Detector, head and prototypes become a checkpoint folder, and a folder becomes the network again. Knows no training and no runtime."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from model.appearance import DIM
+from model.calibrate import Score
+from model.checkpoint import (
+    DETECTOR,
+    FORMAT,
+    HEAD,
+    PROTOTYPES,
+    Manifest,
+    PredicateUse,
+    digest,
+    read_manifest,
+    write_manifest,
+)
+from model.head_file import LoadedHead, load_head, save_head
+from model.nano import Nano
+from model.scene_head import SceneHead
+from model.suppression import NUM_ENTITIES
+from model.text import Prototypes, load_prototypes
+from model.vocabulary import MODERATION_V1
+from model.weights import load_detector
+
+SEED = 7
+
+
+def load_network(folder: Path) -> tuple[Nano, Prototypes]:
+    """The network of a whole checkpoint and its text prototypes. Raises ValueError when the folder is torn or foreign."""
+    read_manifest(folder)
+    return assemble(folder)
+
+
+def assemble(folder: Path) -> tuple[Nano, Prototypes]:
+    """The network from detector and head files alone, before there is a manifest."""
+    loaded = load_head(folder)
+    return Nano(load_detector(folder / DETECTOR), loaded.head).eval(), loaded.prototypes
+
+
+def write_untrained_head(folder: Path) -> None:
+    """A head that knows nothing yet: random weights by a fixed seed, every predicate held back."""
+    torch.manual_seed(SEED)
+    head = SceneHead(DIM, len(MODERATION_V1.objects), len(MODERATION_V1.predicates))
+    scores = tuple(
+        Score(name, published=False, threshold=1.0, average_precision=0.0, precision=0.0, recall=0.0, positives=0)
+        for name in MODERATION_V1.predicates
+    )
+    save_head(folder, LoadedHead(head, load_prototypes(DIM), scores), {"recipe": "untrained"})
+
+
+def describe(folder: Path, name: str, trained_on: str) -> Manifest:
+    """Write prototypes and manifest for the files in the folder, the ONNX file included."""
+    loaded = load_head(folder)
+    np.save(folder / PROTOTYPES, torch.cat(list(loaded.prototypes)).numpy())
+    files = (DETECTOR, HEAD, PROTOTYPES, f"{name}.onnx")
+    manifest = Manifest(
+        format=FORMAT,
+        name=name,
+        vocabulary=MODERATION_V1.name,
+        objects=MODERATION_V1.objects,
+        predicates=tuple(PredicateUse(score.name, score.published, score.threshold) for score in loaded.scores),
+        num_entities=NUM_ENTITIES,
+        num_pairs=2 * loaded.head.num_pairs,
+        num_slots=loaded.head.num_slots,
+        dim=loaded.prototypes.objects_CD.shape[1],
+        trained_on=trained_on,
+        files={file: digest(folder / file) for file in files},
+    )
+    write_manifest(folder, manifest)
+    return manifest

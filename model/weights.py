@@ -1,0 +1,32 @@
+"""The detector's weights on disk: half precision, loaded as the same float32 numbers everywhere. Knows no manifest and no head."""
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from model.detector import Detector
+
+
+def save_detector(detector: Detector, path: Path) -> None:
+    """Store all weights, rounded to half precision."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file({name: value.half().contiguous() for name, value in detector.state_dict().items()}, path)
+
+
+def load_detector(path: Path) -> Detector:
+    """A detector with stored weights, float32. Raises ValueError, naming the first difference, when the file holds something else."""
+    try:
+        stored = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"{path} cannot be read as safetensors: {error}") from error
+    with torch.device("meta"):
+        detector = Detector()
+    expected = {name: tuple(value.shape) for name, value in detector.state_dict().items()}
+    found = {name: tuple(value.shape) for name, value in stored.items()}
+    for name in sorted(expected.keys() | found.keys()):
+        if expected.get(name) != found.get(name):
+            raise ValueError(f"{path}: {name} is {found.get(name)} there, {expected.get(name)} in this network")
+    detector.load_state_dict({name: value.float() for name, value in stored.items()}, assign=True)
+    return detector.eval()
