@@ -114,8 +114,7 @@ def api_main(settings: Settings, redis_url: str, policies: Path | None, listener
     logs.configure(settings.log_level, as_json=settings.log_json)
     app = create_app(settings, redis_url, policies)
     host, port = listener.getsockname()[:2]
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        asyncio.run(_serve_api(_ApiServer(server_config(app)), listener, f"http://{host}:{port}", parent))
+    asyncio.run(_serve_api(_ApiServer(server_config(app)), listener, f"http://{host}:{port}", parent))
 
 
 async def _serve_api(server: uvicorn.Server, listener: socket.socket, url: str, parent: Connection) -> None:
@@ -125,10 +124,11 @@ async def _serve_api(server: uvicorn.Server, listener: socket.socket, url: str, 
     loop.add_reader(parent.fileno(), hung_up.set)
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
-    parent.send(ApiReady(url))
-    while not hung_up.is_set() and not serving.done():
-        parent.send(Beat(b""))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(hung_up.wait(), BEAT_EVERY_S)
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        parent.send(ApiReady(url))
+        while not hung_up.is_set() and not serving.done():
+            parent.send(Beat(b""))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(hung_up.wait(), BEAT_EVERY_S)
     server.should_exit = True
     await serving

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 
@@ -145,6 +146,7 @@ class Child:
 @contextlib.contextmanager
 def _sigint_held() -> Iterator[None]:
     """A child started here never sees Ctrl-C, not even while Python is loading in it: it ends when its pipe closes."""
+    resource_tracker.ensure_running()  # its own start would let SIGINT through again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
