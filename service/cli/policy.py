@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from engines.factory import open_engine
+from model.vocabulary import MODERATION_V1, Vocabulary
 from service.policy import PolicyError, load_policies
 
 SMALL_PICTURE_PIXELS = 64 * 64
@@ -19,11 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """0 when every file can be used (perhaps with warnings), else 1."""
-    published = _published(args.model)
+    vocabulary, published = _spoken(args.model)
     is_sound = True
     for path in args.files:
         try:
-            policies = load_policies(path, published=published)
+            policies = load_policies(path, vocabulary=vocabulary, published=published)
         except PolicyError as error:
             print(error)
             is_sound = False
@@ -35,18 +36,19 @@ def run(args: argparse.Namespace) -> int:
     return 0 if is_sound else 1
 
 
-def _published(model_dir: Path | None) -> frozenset[str] | None:
-    """What the checkpoint publishes; without the shipped one the check is left out, and said so."""
+def _spoken(model_dir: Path | None) -> tuple[Vocabulary, frozenset[str] | None]:
+    """The words of the checkpoint and the predicates it publishes; without the shipped one that check is left out, and said so."""
     try:
         engine = open_engine("onnxruntime", model_dir=model_dir, num_streams=1, max_pixels=SMALL_PICTURE_PIXELS, threads=1)
     except (ImportError, ValueError) as error:
         if model_dir is not None:
             raise
         print(f"held-back predicates are not checked: {error}", file=sys.stderr)
-        return None
+        return MODERATION_V1, None
     published = frozenset(predicate.name for predicate in engine.spec.predicates if predicate.published)
+    vocabulary = engine.spec.vocabulary
     engine.close()
-    return published
+    return vocabulary, published
 
 
 def _counted(count: int, one: str, many: str) -> str:

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from redis import Redis
+from redis import Redis, RedisError
 
 from service.errors import FencedError, StateError
 from service.state.blob import MAX_BLOB_BYTES, StreamBlob, decode_blob, encode_blob
@@ -150,3 +150,24 @@ def test_a_publish_costs_well_under_a_frame(store: Store, epoch: int) -> None:
         store.publish("st_1", epoch, delta(seq), snapshot(seq))
     each_ms = (time.perf_counter() - began) * 1000 / 200
     assert each_ms < 20.0
+
+
+def test_a_full_server_takes_nothing_of_a_publish_and_all_of_it_later(store: Store, redis: Redis, epoch: int) -> None:
+    store.publish("st_1", epoch, snapshot(1), snapshot(1), blob=blob(1, epoch))
+    before = {key: redis.dump(key) for key in redis.keys("vigil:*")}
+    redis.config_set("maxmemory", "1mb")
+    try:
+        with pytest.raises(RedisError, match="maxmemory"):
+            store.publish("st_1", epoch, delta(2), snapshot(2), blob=blob(2, epoch), opened=(alert(1),))
+        assert {key: redis.dump(key) for key in redis.keys("vigil:*")} == before
+    finally:
+        redis.config_set("maxmemory", "512mb")
+    store.publish("st_1", epoch, delta(2), snapshot(2), blob=blob(2, epoch), opened=(alert(1),))
+    assert store.alerts.get("al_1") == alert(1)
+
+
+def test_a_connection_that_was_cut_is_made_again(store: Store, redis: Redis, epoch: int) -> None:
+    store.publish("st_1", epoch, snapshot(1), snapshot(1))
+    redis.client_kill_filter(_type="normal", skipme=True)
+    store.publish("st_1", epoch, delta(2), snapshot(2))
+    assert store.resume("st_1", "model-a").seq == 2
