@@ -1,6 +1,7 @@
 """Errors as the client sees them: RFC 9457 problem+json, one shape for every failure. Knows no route.
 
-`code` is for programs, `detail` for people. Raise `ApiError` anywhere under a route; the boundary in app.py turns it into an answer.
+`code` is for programs, `detail` for people. Raise `ApiError` anywhere under a route; it refuses a WebSocket by an HTTP answer to
+its handshake.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,6 @@ from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
-from starlette.websockets import WebSocket, WebSocketState
 
 log = structlog.get_logger()
 
@@ -70,27 +70,28 @@ class ApiError(Exception):
         return Response(msgspec.json.encode(body), self.status, {"cache-control": "no-store", **self.headers}, MEDIA_TYPE)
 
 
-async def on_problem(connection: HTTPConnection, error: Exception) -> Response:
+async def on_problem(_connection: HTTPConnection, error: Exception) -> Response:
     """Handler for ApiError."""
     assert isinstance(error, ApiError)
-    return await _refuse(connection, error)
+    return error.response()
 
 
 async def on_http_error(connection: HTTPConnection, error: Exception) -> Response:
     """Handler for what the framework itself refuses: unknown path, wrong method, a body that cannot be read."""
     assert isinstance(error, HTTPException)
     cause = error.__cause__
-    return await _refuse(connection, cause if isinstance(cause, ApiError) else _from_http_error(connection, error))
+    problem = cause if isinstance(cause, ApiError) else _from_http_error(connection, error)
+    return problem.response()
 
 
-async def on_no_state(connection: HTTPConnection, error: Exception) -> Response:
+async def on_no_state(_connection: HTTPConnection, error: Exception) -> Response:
     """Handler for Redis being away."""
     log.warning("redis_gone", error=str(error))
     detail = "the state server does not answer; streams go on, try again in a moment"
-    return await _refuse(connection, ApiError(503, "state_unavailable", detail, headers={"retry-after": "2"}))
+    return ApiError(503, "state_unavailable", detail, headers={"retry-after": "2"}).response()
 
 
-async def on_invalid_input(connection: HTTPConnection, error: Exception) -> Response:
+async def on_invalid_input(_connection: HTTPConnection, error: Exception) -> Response:
     """Handler for bodies and parameters that do not fit their schema; broken JSON is told apart, with the place."""
     assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
     found = error.errors()
@@ -100,15 +101,7 @@ async def on_invalid_input(connection: HTTPConnection, error: Exception) -> Resp
     else:
         errors = [FieldError(_path(item["loc"]), _sentence(item)) for item in found]
         problem = ApiError(422, "invalid_input", "; ".join(f"{item.where}: {item.message}" for item in errors[:5]), errors=errors)
-    return await _refuse(connection, problem)
-
-
-async def _refuse(connection: HTTPConnection, problem: ApiError) -> Response:
-    """A WebSocket is refused by an HTTP answer to its handshake."""
-    response = problem.response()
-    if isinstance(connection, WebSocket) and connection.application_state == WebSocketState.CONNECTING:
-        await connection.send_denial_response(response)
-    return response
+    return problem.response()
 
 
 def _from_http_error(connection: HTTPConnection, error: HTTPException) -> ApiError:

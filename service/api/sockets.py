@@ -20,7 +20,10 @@ async def send_all(
     websocket: WebSocket, kind: str, messages: AsyncIterator[str | bytes], metrics: Metrics, overflowed: asyncio.Event | None = None
 ) -> None:
     """Accept and send. `overflowed` is set by the inbox behind `messages` when it is full."""
-    await websocket.accept()
+    try:
+        await websocket.accept()
+    except (WebSocketDisconnect, OSError):
+        return
     metrics.ws_clients.labels(kind).inc()
     tasks = [asyncio.create_task(_send(websocket, messages)), asyncio.create_task(_listen(websocket))]
     if overflowed is not None:

@@ -3,6 +3,7 @@
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 10_000;
 const STEADY_AFTER_MS = 5_000;
+const STREAM_GONE = 4404;
 
 export class LiveSocket {
   // address() is asked anew for each attempt, so that a resume point can go with it.
@@ -24,7 +25,9 @@ export class LiveSocket {
     clearTimeout(this.timer);
     clearTimeout(this.steady);
     window.removeEventListener("online", this.retryNow);
-    this.socket?.close(1000);
+    const { socket } = this;
+    if (socket?.readyState === WebSocket.CONNECTING) socket.onopen = () => socket.close(1000);
+    else socket?.close(1000);
   }
 
   #open() {
@@ -43,6 +46,10 @@ export class LiveSocket {
   #closed(event) {
     clearTimeout(this.steady);
     if (this.ended) return;
+    if (event.code === STREAM_GONE) {
+      this.onState({ state: "gone" });
+      return;
+    }
     const most = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** this.attempts);
     const waitMs = FIRST_WAIT_MS / 2 + Math.random() * most;
     this.attempts += 1;

@@ -1,5 +1,8 @@
 """What operators ask: alive, ready, how much. And a server whose Redis goes away."""
 
+import json
+import os
+import signal
 import time
 
 import httpx
@@ -38,7 +41,7 @@ def test_metrics_joins_all_processes(api: httpx.Client, store: Store) -> None:
         assert 'vigil_ws_clients{kind="alerts",process="api"} 1.0' in api.get("/metrics").text
 
 
-def test_without_redis_the_api_says_so_and_comes_back_by_itself() -> None:
+def test_without_redis_the_api_says_so() -> None:
     with EmbeddedServer.start() as redis, served(redis.url) as client:
         store = Store.connect(redis.url)
         made_stream(store)
@@ -52,6 +55,23 @@ def test_without_redis_the_api_says_so_and_comes_back_by_itself() -> None:
         assert "Redis" in problem(client.get("/readyz"), 503, "not_ready")
         assert client.get("/healthz").status_code == 200
         assert client.get("/metrics").status_code == 200
+
+
+def test_when_redis_answers_again_so_does_the_api_and_open_sockets_go_on() -> None:
+    with EmbeddedServer.start() as redis, served(redis.url) as client:
+        store = Store.connect(redis.url)
+        made_stream(store)
+        actor = Actor(store)
+        actor.show(HOLDS_CUP)
+        with connect(socket_url(client, "/v1/streams/s1/graph")) as socket:
+            assert json.loads(socket.recv(timeout=5))["seq"] == 1
+            os.kill(redis.pid, signal.SIGSTOP)
+            problem(client.get("/v1/streams"), 503, "state_unavailable")
+            os.kill(redis.pid, signal.SIGCONT)
+            assert client.get("/v1/streams").status_code == 200
+            actor.show(HOLDS_CUP)
+            assert json.loads(socket.recv(timeout=10))["seq"] == 2
+        store.close()
 
 
 def test_openapi_has_an_example_for_every_body_and_resolves_every_reference(api: httpx.Client) -> None:

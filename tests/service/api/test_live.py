@@ -1,6 +1,7 @@
 """Graph and preview over WebSockets: snapshot first, deltas in order, resume, patterns, slow clients."""
 
 import json
+import time
 from typing import Any
 
 import httpx
@@ -158,8 +159,10 @@ def test_patterns_pick_triplets_by_their_words(api: httpx.Client, actor: Actor, 
 )
 def test_a_socket_that_cannot_be_is_refused_with_a_problem(api: httpx.Client, actor: Actor, path: str, status: int, code: str) -> None:
     del actor
+    start_s = time.monotonic()
     with pytest.raises(InvalidStatus) as refused, connect(socket_url(api, path)):
         pass
+    assert time.monotonic() - start_s < 2, "the refused connection was held open"
     response = refused.value.response
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
