@@ -3,6 +3,7 @@
 No clock of its own: `now_s` is always a monotonic wall reading that the caller takes.
 """
 
+MIN_STEP_S = 0.001
 MAX_GAP_S = 5.0
 FIRST_INTERVAL_S = 0.04
 MAX_INTERVAL_S = 0.2
@@ -13,7 +14,7 @@ DRIFT_PER_S = 0.001
 class MediaClock:
     """Maps source timestamps, which jump and restart, to seconds that only grow.
 
-    A forward step of at most MAX_GAP_S is believed. After anything else (a jump, a missing timestamp, a new connection) the wall
+    A forward step from MIN_STEP_S to MAX_GAP_S is believed. After anything else (a jump, a missing timestamp, a new connection) the wall
     says how much time passed, and at least one frame interval did.
     """
 
@@ -38,7 +39,7 @@ class MediaClock:
         if pts_s is None or self._pts_s is None:
             return max(self._interval_s, waited_s)
         step_s = pts_s - self._pts_s
-        if not 0.0 < step_s <= MAX_GAP_S:
+        if not MIN_STEP_S <= step_s <= MAX_GAP_S:
             return max(self._interval_s, waited_s)
         self._interval_s = min(step_s, MAX_INTERVAL_S)
         return step_s

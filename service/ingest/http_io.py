@@ -19,6 +19,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from service.errors import StreamError
 from service.ingest.address import AddressGuard, Endpoint, origin_of
 from service.ingest.playlist import Playlist, is_playlist, parse_playlist
+from service.ingest.rtmp import tls_reason
 from service.types import StreamCode
 
 CHUNK_BYTES = 1 << 16
@@ -79,6 +80,7 @@ class HttpOpener:
         self.total_s = limits.total_s
         self.failure: StreamError | None = None
         self.playlist: Playlist | None = None
+        self.num_segments = 0
 
     def __call__(self, url: str, flags: int, options: Mapping[str, str]) -> Body:
         """FFmpeg's callback. A StreamError raised here comes out of PyAV as it is."""
@@ -114,6 +116,8 @@ class HttpOpener:
         data = self._prefetched.pop(url, None) or self._fetch(url, options)
         if is_playlist(data):
             self.playlist = parse_playlist(data, url)
+        else:
+            self.num_segments += 1
         return data
 
     def _fetch(self, url: str, options: Mapping[str, str]) -> bytes:
@@ -123,7 +127,7 @@ class HttpOpener:
             try:
                 answer = self._ask(target, url, options, deadline_s)
             except ssl.SSLError as error:
-                raise StreamError("tls", f"{origin_of(url)} fails TLS: {_tls_reason(error)}") from None
+                raise StreamError("tls", f"{origin_of(url)} fails TLS: {tls_reason(error)}") from None
             except TimeoutError:
                 raise StreamError("timeout", f"{origin_of(url)} does not answer in time") from None
             except (OSError, http.client.HTTPException) as error:
@@ -264,12 +268,6 @@ def _shut_down(connected: socket.socket) -> None:
         connected.shutdown(socket.SHUT_RDWR)
     except OSError:
         return
-
-
-def _tls_reason(error: ssl.SSLError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    return error.reason or "handshake failed"
 
 
 def _reason(error: OSError | http.client.HTTPException) -> str:

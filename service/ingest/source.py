@@ -5,12 +5,11 @@ Errors: StreamError with the public code and a sentence; no message carries user
 """
 
 import math
-import ssl
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import av
 import av.error
@@ -18,14 +17,16 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from service.errors import StreamError
-from service.ingest.address import AddressGuard, Endpoint, origin_of
+from service.ingest.address import AddressGuard, origin_of
 from service.ingest.http_io import HttpLimits, HttpOpener
 from service.ingest.playlist import Playlist, choose_variant
+from service.ingest.rtmp import check_certificate, pin_rtmp
 from service.settings import Settings
 from service.types import StreamCode
 
 MAX_SIDE = 16384
 MAX_BAD_PACKETS = 50
+DECODER_MARGIN = 4  # the decoder only drops what exceeds its own limit; a little above ours, a picture comes out and can be named
 ENOUGH_PIXELS = 1280 * 720
 PATIENCE_TARGETS = 2.0
 BEHIND_EDGE_S = 2.0
@@ -162,7 +163,10 @@ class LiveSource:
             raise StreamError("connection_failed", f"{origin_of(self._url)} stopped sending without saying that the stream is over")
 
     def _open_rtmp(self) -> InputContainer:
-        target = pin_rtmp(self._url, self._guard.resolve(self._url))
+        endpoint = self._guard.resolve(self._url)
+        if self._url.lower().startswith("rtmps:"):
+            check_certificate(endpoint, self._limits.open_timeout_s)
+        target = pin_rtmp(self._url, endpoint)
         timeouts = (self._limits.open_timeout_s, min(self._limits.read_timeout_s, self._limits.stall_after_s))
         return av.open(target.url, format="flv", options={**_RTMP_OPTIONS, **target.options}, timeout=timeouts)
 
@@ -198,11 +202,16 @@ class LiveSource:
         if self._http is not None and self._http.failure is not None:
             return self._http.failure
         if self._container is None and time.monotonic() - self._begun_s > 0.9 * self._limits.open_timeout_s:
-            return StreamError("timeout", f"{origin_of(self._url)} did not open in time")
+            return self._explain_slow_open()
         for kind, (code, text) in _ERROR_CODES.items():
             if isinstance(error, kind):
                 return StreamError(code, f"{origin_of(self._url)} {text}")
         return StreamError("connection_failed", f"{origin_of(self._url)} broke off: {error.strerror or type(error).__name__}")
+
+    def _explain_slow_open(self) -> StreamError:
+        if self._http is not None and self._http.num_segments:
+            return StreamError("codec_unsupported", f"{origin_of(self._url)} sends segments in which FFmpeg finds no video")
+        return StreamError("timeout", f"{origin_of(self._url)} did not open in time")
 
 
 def live_start_index(target_duration_s: float) -> int:
@@ -228,38 +237,6 @@ class _Watchdog:
             raise StreamError("codec_unsupported", f"no picture could be decoded from the last {self._bad} packets", permanent=False)
 
 
-@dataclass(frozen=True, slots=True)
-class RtmpTarget:
-    """What FFmpeg is given: the vetted address in the URL, the name that the server expects in the options."""
-
-    url: str
-    options: Mapping[str, str]
-
-
-def pin_rtmp(url: str, endpoint: Endpoint) -> RtmpTarget:
-    """Put the address in the place of the name, so that FFmpeg resolves nothing; server and certificate still see the name."""
-    parts = urlsplit(url)
-    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    named = parts._replace(netloc=_netloc("", endpoint.host, parts.port), query="", path=f"/{_rtmp_app(parts)}")
-    options = {"rtmp_tcurl": named.geturl()}
-    if parts.scheme == "rtmps":
-        trusted = ssl.get_default_verify_paths().cafile
-        options |= {"tls_verify": "1", "verifyhost": endpoint.host, **({"ca_file": trusted} if trusted else {})}
-    pinned = parts._replace(netloc=_netloc(user, endpoint.address, endpoint.port), fragment="")
-    return RtmpTarget(pinned.geturl(), options)
-
-
-def _netloc(user: str, host: str, port: int | None) -> str:
-    bracketed = f"[{host}]" if ":" in host else host
-    return f"{user}{bracketed}:{port}" if port else f"{user}{bracketed}"
-
-
-def _rtmp_app(parts: SplitResult) -> str:
-    """The application part of the path, as FFmpeg's rtmpproto.c splits it: one component, two where three or more follow."""
-    names = parts.path.lstrip("/").split("/")
-    return "/".join(names[:2] if len(names) > 2 and ":" not in names[1] else names[:1])
-
-
 def _check_video(container: InputContainer, max_source_pixels: int, url: str) -> None:
     """Refuse what must not be decoded before the first packet is."""
     if not container.streams.video:
@@ -268,7 +245,7 @@ def _check_video(container: InputContainer, max_source_pixels: int, url: str) ->
     if codec is None:
         raise StreamError("codec_unsupported", f"{origin_of(url)} sends a video codec that FFmpeg cannot decode")
     check_size(codec.width, codec.height, max_source_pixels)
-    codec.options = {"max_pixels": str(max_source_pixels)}
+    codec.options = {"max_pixels": str(DECODER_MARGIN * max_source_pixels)}
     codec.thread_count = 1
 
 
