@@ -81,13 +81,6 @@ def children(pid: int) -> list[int]:
     return direct + [below for child in direct for below in children(child)]
 
 
-def command_line(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    except FileNotFoundError:
-        return ""
-
-
 @contextmanager
 def running(*options: str, environment: dict[str, str] | None = None) -> Iterator[Product]:
     """`vigil serve --port 0 OPTIONS` until the block ends, then SIGTERM; it must leave by itself."""
