@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from engines.canvas import STRIDE
+from engines.canvas import MIN_SIDE, STRIDE
 from engines.protocol import EngineSpec, UInt8
 
 
@@ -27,5 +27,6 @@ def _check_images(spec: EngineSpec, images_BHW3: UInt8) -> None:
     num_images, height, width, _ = images_BHW3.shape
     if not 1 <= num_images <= spec.max_batch:
         raise ValueError(f"a batch holds 1 to {spec.max_batch} images, got {num_images}")
-    if height % STRIDE or width % STRIDE or not 0 < height * width <= spec.max_pixels:
-        raise ValueError(f"a canvas has sides in multiples of {STRIDE} and at most {spec.max_pixels} pixels, got {width}x{height}")
+    if height % STRIDE or width % STRIDE or min(height, width) < MIN_SIDE or height * width > spec.max_pixels:
+        expected = f"sides in multiples of {STRIDE}, from {MIN_SIDE} on, and at most {spec.max_pixels} pixels"
+        raise ValueError(f"a canvas has {expected}, got {width}x{height}")

@@ -53,6 +53,6 @@ def _coverage(low_BN: Tensor, high_BN: Tensor, num_cells: int) -> Tensor:
 def isometry(num_in: int, num_out: int) -> Tensor:
     """Orthonormal rows (in, out), in <= out, the same on every machine: a discrete cosine basis."""
     k_I, n_O = torch.arange(num_in, dtype=torch.float64), torch.arange(num_out, dtype=torch.float64)
-    basis_IO = torch.cos(torch.pi / num_out * (n_O + 0.5) * k_I[:, None]) * (2.0 / num_out) ** 0.5
+    basis_IO: Tensor = torch.cos(torch.pi / num_out * (n_O + 0.5) * k_I[:, None]) * (2.0 / num_out) ** 0.5
     basis_IO[0] /= 2.0**0.5
     return basis_IO.to(torch.float32)

@@ -3,6 +3,8 @@
 Shares nothing with model/ but the way a constant is dequantised, so that agreement with our detector means something.
 """
 
+import io
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
@@ -70,7 +72,7 @@ def _activate(x: Tensor, options: Any) -> Tensor:
     return x.clamp(0, 6) if options.FusedActivationFunction() == RELU6 else x
 
 
-def _pad(x_BFHW: Tensor, kernel: tuple[int, int], stride: int, options: Any, value: float) -> Tensor:
+def _pad(x_BFHW: Tensor, kernel: tuple[int, ...], stride: int, options: Any, value: float) -> Tensor:
     if options.Padding() != SAME:
         return x_BFHW
     total = [max((-(-size // stride) - 1) * stride + k - size, 0) for size, k in zip(x_BFHW.shape[2:], kernel, strict=True)]
@@ -105,3 +107,10 @@ _SIMPLE: dict[str, Callable[..., Tensor]] = {
     "RESHAPE": lambda x, shape: x.reshape([int(side) for side in shape]),
     "RESIZE_NEAREST_NEIGHBOR": lambda x, size: _resize(x, [int(side) for side in size]),
 }
+
+
+def class_columns(tflite_model: bytes, names: tuple[str, ...]) -> list[int]:
+    """Which of the 90 outputs is which class, by the labels packed with the model."""
+    with zipfile.ZipFile(io.BytesIO(tflite_model)) as archive:
+        labels = archive.read("labels.txt").decode().splitlines()
+    return [labels.index(name) for name in names]
