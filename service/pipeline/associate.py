@@ -22,7 +22,7 @@ CONFIDENT_SCORE = 0.35
 PLACE_WEIGHT, LOOK_WEIGHT, CLASS_WEIGHT = 0.4, 0.35, 0.25
 MAX_COST = 0.45
 MIN_IOU = 0.3
-MAX_LOST_COST = 0.25
+MAX_LOST_COST = 0.15
 MAX_CLASS_DISTANCE = 0.7
 NEWCOMER_PENALTY, NEWCOMER_HITS = 0.12, 12
 CONFIRM_HITS, CONFIRM_FRAMES = 3, 5
@@ -30,7 +30,7 @@ COAST_S, COAST_SHARE = 0.5, 0.5
 FORGET_S = 3.0
 SHOW_SCORE, HIDE_SCORE = 0.35, 0.22
 SHOW_AGE_S = 0.15
-SUSPECT_AGE_S, SUSPECT_INSIDE = 1.0, 0.7
+SUSPECT_AGE_S, SUSPECT_SCORE, SUSPECT_INSIDE = 1.0, 0.5, 0.7
 REACH_SIZES, REACH_FLOOR, REACH_PER_S, REACH_MAX_S = 0.7, 0.02, 1.2, 0.5
 MAX_TRACKLETS = 96
 MAX_STORED = 32
@@ -191,12 +191,13 @@ class Tracks:
         bar_T = np.where(table.shown_T, HIDE_SCORE, SHOW_SCORE)
         lived_T = table.last_seen_T - table.first_seen_T
         here_T = media_s - table.last_seen_T <= np.minimum(COAST_S, COAST_SHARE * lived_T)
-        wait_T = np.where(self._suspect(), SUSPECT_AGE_S, SHOW_AGE_S)
-        old_T = table.shown_T | (media_s - table.first_seen_T >= wait_T)
+        age_T, is_suspect_T = media_s - table.first_seen_T, self._suspect()
+        old_T = table.shown_T | (age_T >= np.where(is_suspect_T, SUSPECT_AGE_S, SHOW_AGE_S))
+        bar_T = np.where(is_suspect_T, SUSPECT_SCORE, bar_T)
         table.shown_T = (table.ids_T > 0) & here_T & old_T & (table.scores_T >= bar_T)
 
     def _suspect(self) -> Bools:
-        """Newcomers that lie within something of their class: perhaps a part of it, so they wait longer to be shown."""
+        """Newcomers that lie within something of their class: perhaps a part of it, so they must be older and surer to be shown."""
         table = self._table
         waiting_T = (table.ids_T > 0) & ~table.shown_T
         if not waiting_T.any() or not table.shown_T.any():

@@ -13,14 +13,15 @@ from service.pipeline.geometry import cosine, overlap
 from service.pipeline.types import MAX_STEP_S, Bools, Floats, Ints, Tracked
 from service.types import NodeMerge
 
-MIN_IOU, MIN_INSIDE, MIN_COSINE = 0.7, 0.9, 0.85
+MIN_IOU, MIN_INSIDE, SAME_LOOK = 0.7, 0.9, 0.85
 NEAR_TAU_S = 0.2
 MERGE_AT = 0.8
 MERGE_FRAMES = 5
 APART_INSIDE = 0.3
 APART_S = 2.0
 REBORN_S = 1.0
-REBORN_IOU = 0.3
+REPLACED_S = 0.2
+SUCCESSOR_IOU, SUCCESSOR_LOOK = 0.3, 0.7
 LONG_AGO_S = -1e9
 
 
@@ -106,19 +107,20 @@ class Merges:
         pairs = self._pairs
         place = overlap(tracked.boxes_T4, tracked.boxes_T4)
         groups_T = self._groups_C[tracked.labels_T]
-        alike_TT = groups_T[:, None] == groups_T[None]
-        alike_TT &= cosine(tracked.embeddings_TD, tracked.embeddings_TD) > MIN_COSINE
+        same_group_TT = groups_T[:, None] == groups_T[None]
+        look_TT = cosine(tracked.embeddings_TD, tracked.embeddings_TD)
         seen_T = tracked.rows_T >= 0
         both_TT = np.triu(seen_T[:, None] & seen_T[None], 1)
-        on_top_TT = both_TT & alike_TT & ((place.iou_AB > MIN_IOU) | (place.inside_AB > MIN_INSIDE))
+        on_top_TT = both_TT & same_group_TT & (look_TT > SAME_LOOK) & ((place.iou_AB > MIN_IOU) | (place.inside_AB > MIN_INSIDE))
         blend = 1.0 - np.exp(-dt_s / NEAR_TAU_S)
         pairs.near_TT[both_TT] += blend * (on_top_TT[both_TT] - pairs.near_TT[both_TT])
         pairs.frames_TT[on_top_TT] += 1
         pairs.frames_TT[both_TT & ~on_top_TT & (pairs.near_TT < 0.1)] = 0
         pairs.apart_TT[both_TT & (place.inside_AB < APART_INSIDE)] = tracked.media_s
         lasting_TT = (pairs.near_TT > MERGE_AT) & (pairs.frames_TT >= MERGE_FRAMES)
-        ripe_TT: Bools = lasting_TT | (_reborn(tracked) & alike_TT & (place.iou_AB > REBORN_IOU))
-        return ripe_TT
+        successor_TT = _reborn(tracked) | (_replaced(tracked) & (pairs.apart_TT == LONG_AGO_S))
+        likely_TT = same_group_TT & (look_TT > SUCCESSOR_LOOK) & (place.iou_AB > SUCCESSOR_IOU)
+        return np.asarray(lasting_TT | (successor_TT & likely_TT))
 
 
 def class_groups(objects: tuple[str, ...]) -> Ints:
@@ -132,6 +134,13 @@ def _reborn(tracked: Tracked) -> Bools:
     gap_TT = tracked.first_seen_T[None, :] - tracked.last_seen_T[:, None]
     unseen_T, seen_T = tracked.rows_T < 0, tracked.rows_T >= 0
     return np.triu((gap_TT > 0.0) & (gap_TT <= REBORN_S) & unseen_T[:, None] & seen_T[None, :], 1)
+
+
+def _replaced(tracked: Tracked) -> Bools:
+    """The older one went out of sight while the newer one was and stays seen. Only for a pair that was never seen apart."""
+    gone_T, seen_T = tracked.media_s - tracked.last_seen_T >= REPLACED_S, tracked.rows_T >= 0
+    older_TT = tracked.first_seen_T[None, :] <= tracked.last_seen_T[:, None]
+    return np.triu(older_TT & gone_T[:, None] & seen_T[None, :], 1)
 
 
 def _oldest_equal(ids_T: Ints, pairs: Ints) -> tuple[NodeMerge, ...]:

@@ -3,6 +3,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import pytest
 
 from engines.fake import OBJECTS
 from service.pipeline.merge import Merges, MergesState, class_groups
@@ -65,6 +66,27 @@ def test_one_that_takes_a_lost_ones_place_within_a_second_is_that_one() -> None:
 
     assert Merges(OBJECTS).update(reborn(0.9)) == (NodeMerge(kept=1, merged=2),)
     assert Merges(OBJECTS).update(reborn(1.5)) == ()
+
+
+@pytest.mark.parametrize(
+    ("apart_first", "expected"), [(False, [NodeMerge(kept=1, merged=2)]), (True, [])], ids=["never apart", "once apart"]
+)
+def test_one_that_stays_where_an_older_one_ends_is_that_one_unless_they_were_ever_apart(
+    apart_first: bool, expected: list[NodeMerge]
+) -> None:
+    merges, part = Merges(OBJECTS), box(0.42, 0.5, 0.14, 0.4)
+    merges.update(two(0.0, FAR if apart_first else part))
+    found: list[NodeMerge] = []
+    for index in range(1, 75):
+        media_s = index / FPS
+        if media_s <= 2.5:
+            found += merges.update(two(media_s, part))
+            continue
+        gone = dataclasses.replace(two(media_s, NEARLY_HERE), rows_T=np.array([-1, 0]), last_seen_T=np.array([2.5, media_s]))
+        found += merges.update(gone)
+        if found:
+            break
+    assert found == expected
 
 
 def test_three_on_one_thing_all_become_the_oldest() -> None:
