@@ -71,10 +71,8 @@ def test_one_that_takes_a_lost_ones_place_within_a_second_is_that_one() -> None:
 @pytest.mark.parametrize(
     ("apart_first", "expected"), [(False, [NodeMerge(kept=1, merged=2)]), (True, [])], ids=["never apart", "once apart"]
 )
-def test_one_that_stays_where_an_older_one_ends_is_that_one_unless_they_were_ever_apart(
-    apart_first: bool, expected: list[NodeMerge]
-) -> None:
-    merges, part = Merges(OBJECTS), box(0.42, 0.5, 0.14, 0.4)
+def test_one_that_stays_where_an_older_one_ends_is_that_one_unless_once_apart(apart_first: bool, expected: list[NodeMerge]) -> None:
+    merges, part = Merges(OBJECTS), box(0.35, 0.5, 0.2, 0.5)
     merges.update(two(0.0, FAR if apart_first else part))
     found: list[NodeMerge] = []
     for index in range(1, 75):
