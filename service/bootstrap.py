@@ -46,20 +46,22 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool
         is_stopping = stack.enter_context(_stop_signals())
         policies = _policies(settings)
         listener = stack.enter_context(_listen(settings.host, settings.port))
-        redis_url = settings.redis_url or stack.enter_context(EmbeddedServer.start(settings.data_dir)).url
+        embedded = None if settings.redis_url else stack.enter_context(EmbeddedServer.start(settings.data_dir))
+        redis_url = embedded.url if embedded else str(settings.redis_url)
         store = stack.enter_context(contextlib.closing(_connect(redis_url)))
         address = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigil-run-", ignore_cleanup_errors=True))) / "engine.sock"
+        work = (settings, address, redis_url, policies)
         supervisor = Supervisor(
             engine=Job("engine", engine_process.main, (settings, address)),
-            workers=[
-                Job(name, worker.main, (name, settings, address, redis_url, policies))
-                for name in (f"worker-{number}" for number in range(1, settings.workers + 1))
-            ],
+            workers=[Job(f"worker-{number}", worker.main, work) for number in range(1, settings.workers + 1)],
+            spare=Job("spare", worker.main, work) if settings.spare_worker else None,
             api=Job("api", api_main, (settings, redis_url, policies, listener)) if with_api else None,
             store=store,
             on_ready=on_ready,
         )
-        supervisor.run(is_stopping)
+        supervisor.run(lambda: is_stopping() or bool(embedded and not embedded.is_running))
+        if embedded and not embedded.is_running and not is_stopping():
+            raise StartupError("the embedded Redis server ended by itself; start again, or set VIGIL_REDIS_URL to a server of your own")
 
 
 def _policies(settings: Settings) -> Path | None:

@@ -25,6 +25,7 @@ class Settings(BaseSettings):
         448 * 256, ge=64 * 64, description="Pixels of the analysed picture; smaller is faster, larger sees smaller things."
     )
     workers: int = Field(1, ge=1, le=64, description="Worker processes; more isolate streams from each other's decoder crashes.")
+    spare_worker: bool = Field(True, description="Keep a started process that steps in at once for a dead worker; off saves 100 MB.")
     max_streams: int = Field(16, ge=1, le=1024, description="Streams this shard accepts before POST answers 429.")
     policies: Path | None = Field(None, description="YAML file or folder of policies, watched for changes; unset: deploy/policies.")
     allow_networks: tuple[str, ...] = Field(

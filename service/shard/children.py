@@ -1,4 +1,4 @@
-"""Processes that are kept alive: started fresh (spawn), listened to, killed when silent, started again with backoff. Knows no stream."""
+"""Processes that are kept alive: spawned, listened to, killed when silent, started again with backoff. Knows no stream."""
 
 import contextlib
 import multiprocessing
@@ -19,6 +19,7 @@ log = structlog.get_logger()
 SILENT_AFTER_S = 8.0
 START_WITHIN_S = 300.0
 LIVED_WELL_S = 10.0
+SPARE_AFTER_S = 3.0
 BACKOFF_BASE_S = 0.5
 BACKOFF_MAX_S = 10.0
 
@@ -53,6 +54,11 @@ class Child:
         return self._process.pid if self._process else None
 
     @property
+    def died_young(self) -> bool:
+        """Its last life was short: something kills it."""
+        return self._short_lives > 0
+
+    @property
     def pipe(self) -> Connection | None:
         """Readable when the child says something or is gone."""
         return self._pipe
@@ -71,13 +77,17 @@ class Child:
         log.info("process_started", name=self.job.name, pid=process.pid)
 
     def listen(self) -> list[FromChild]:
-        """What it said since; a process found dead is put down for a restart."""
+        """What it said since. A process found dead or silent for too long is put down for a restart (`pid` is None then)."""
         heard: list[FromChild] = []
         try:
             while self._pipe and self._pipe.poll():
                 heard.append(self._pipe.recv())
                 self._heard_s = time.monotonic()
         except (EOFError, OSError):
+            self._bury()
+        silent_s = time.monotonic() - self._heard_s
+        if self._process and silent_s > (self._silent_after_s if self.is_ready else START_WITHIN_S):
+            log.warning("process_silent", name=self.job.name, pid=self.pid, silent_s=round(silent_s, 1))
             self._bury()
         return heard
 
@@ -90,19 +100,24 @@ class Child:
             log.info("process_deaf", name=self.job.name)
 
     def tend(self) -> bool:
-        """Kill it when it has been silent too long, start it again when it is due. True when it was started."""
-        now_s = time.monotonic()
-        if self._process is None:
-            if now_s < self._start_at_s:
-                return False
-            self.restarts += 1
-            self.start()
-            return True
-        limit_s = self._silent_after_s if self.is_ready else START_WITHIN_S
-        if now_s - self._heard_s > limit_s:
-            log.warning("process_silent", name=self.job.name, pid=self.pid, silent_s=round(now_s - self._heard_s, 1))
-            self._bury()
-        return False
+        """Start it again when that is due; True when it was."""
+        if self._process is not None or time.monotonic() < self._start_at_s:
+            return False
+        self.restarts += 1
+        self.start()
+        return True
+
+    def take_over(self, spare: "Child") -> None:
+        """Go on with the process that `spare` holds ready; the spare is started again a little later."""
+        assert self._process is None, "the old process is gone"
+        assert spare.is_ready, "only a ready spare can step in"
+        self._process, self._pipe = spare._process, spare._pipe
+        self._started_s = self._heard_s = time.monotonic()
+        self.is_ready = True
+        self.restarts += 1
+        spare._process, spare._pipe, spare.is_ready = None, None, False
+        spare._start_at_s = time.monotonic() + SPARE_AFTER_S
+        log.info("process_started", name=self.job.name, pid=self.pid, was_spare=True)
 
     def hang_up(self) -> None:
         """Ask it to end: it sees its pipe close."""

@@ -19,9 +19,7 @@ class EngineReady:
 
 @dataclass(frozen=True, slots=True)
 class WorkerReady:
-    """The worker takes streams."""
-
-    name: str
+    """The process takes streams; it is a worker from its first Assign on, a spare until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +45,9 @@ class Beat:
 
 @dataclass(frozen=True, slots=True)
 class Assign:
-    """All streams that the worker owns from now on: it starts, patches and stops until that is true."""
+    """The worker's name, and all streams that it owns from now on: it starts, patches and stops until that is true."""
 
+    worker: str
     specs: tuple[StreamSpec, ...]
 
 

@@ -29,9 +29,19 @@ STOP_WITHIN_S = 5.0
 class Supervisor:
     """`run` returns after a clean stop. `on_ready` is called once, when engine, workers and API all serve."""
 
-    def __init__(self, *, engine: Job, workers: Sequence[Job], api: Job | None, store: Store, on_ready: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        *,
+        engine: Job,
+        workers: Sequence[Job],
+        spare: Job | None,
+        api: Job | None,
+        store: Store,
+        on_ready: Callable[[str], None],
+    ) -> None:
         self._engine = Child(engine)
         self._workers = {job.name: Child(job) for job in workers}
+        self._spare = Child(spare) if spare else None
         self._api = Child(api) if api else None
         self._store = store
         self._on_ready = on_ready
@@ -46,7 +56,7 @@ class Supervisor:
     def run(self, is_stopping: Callable[[], bool]) -> None:
         """Until `is_stopping`. Raises StartupError when a process says that it can never start."""
         try:
-            for child in self._children():
+            for child in self._needed():
                 child.start()
             while not is_stopping():
                 self._hear()
@@ -56,8 +66,12 @@ class Supervisor:
         finally:
             self._stop()
 
-    def _children(self) -> list[Child]:
+    def _needed(self) -> list[Child]:
         return [self._engine, *self._workers.values(), *([self._api] if self._api else [])]
+
+    def _children(self) -> list[Child]:
+        """The spare is started last, when all others serve."""
+        return [*self._needed(), *([self._spare] if self._spare and self._was_ready else [])]
 
     def _hear(self) -> None:
         wait([child.pipe for child in self._children() if child.pipe], LOOK_EVERY_S)
@@ -65,8 +79,8 @@ class Supervisor:
             was_alive = child.pid is not None
             for message in child.listen():
                 self._take(child, message)
-            if was_alive and child.pid is None:
-                self._mourn(child)
+            if was_alive and child.pid is None and child.job.name in self._workers:
+                self._replace(child)
 
     def _take(self, child: Child, message: FromChild) -> None:
         match message:
@@ -76,16 +90,20 @@ class Supervisor:
                 if not self._was_ready:
                     raise StartupError(why)
                 log.error("process_cannot_start", name=child.job.name, why=why)
-            case EngineReady(backend, model, model_hash, load_s):
+            case ready:
                 child.is_ready = True
+                self._greet(child, ready)
+
+    def _greet(self, child: Child, ready: EngineReady | WorkerReady | ApiReady) -> None:
+        match ready:
+            case EngineReady(backend, model, model_hash, load_s):
                 log.info("engine_ready", backend=backend, model=model, model_hash=model_hash, load_s=round(load_s, 2))
             case WorkerReady():
-                child.is_ready = True
-                self._tell(child)
+                if child is not self._spare:
+                    self._tell(child)
             case ApiReady(url):
-                child.is_ready = True
                 self._url = url
-        if not self._was_ready and all(one.is_ready for one in self._children()):
+        if not self._was_ready and all(one.is_ready for one in self._needed()):
             self._was_ready = True
             self._on_ready(self._url)
 
@@ -109,10 +127,17 @@ class Supervisor:
 
     def _tell(self, worker: Child) -> None:
         if worker.is_ready:
-            worker.tell(Assign(tuple(spec for spec in self._specs.values() if self._owners[spec.id] == worker.job.name)))
+            worker.tell(Assign(worker.job.name, tuple(spec for spec in self._specs.values() if self._owners[spec.id] == worker.job.name)))
+
+    def _replace(self, worker: Child) -> None:
+        """A spare steps in at once, unless the worker dies again and again; its streams are seen to be without it meanwhile."""
+        if self._spare and self._spare.is_ready and not worker.died_young:
+            worker.take_over(self._spare)
+            self._metrics.worker_restarts.labels(worker.job.name).inc()
+            self._tell(worker)
+        self._mourn(worker)
 
     def _mourn(self, child: Child) -> None:
-        """A worker's streams are seen to be without one until it is back."""
         for stream_id in [stream for stream, owner in self._owners.items() if owner == child.job.name]:
             try:
                 status = self._store.get_status(stream_id) or StreamStatus(stream_id, "pending", time.time())
@@ -126,7 +151,7 @@ class Supervisor:
 
     def _tend(self) -> None:
         for child in self._children():
-            if child.tend():
+            if child.tend() and child is not self._spare:
                 self._metrics.worker_restarts.labels(child.job.name).inc()
 
     def _push_metrics(self) -> None:
@@ -143,7 +168,8 @@ class Supervisor:
     def _stop(self) -> None:
         """Workers save their streams first, while engine and store still stand."""
         deadline_s = time.monotonic() + STOP_WITHIN_S
-        for group in (list(self._workers.values()), [self._api] if self._api else [], [self._engine]):
+        workers = [*self._workers.values(), *([self._spare] if self._spare else [])]
+        for group in (workers, [self._api] if self._api else [], [self._engine]):
             for child in group:
                 child.hang_up()
             for child in group:

@@ -78,24 +78,26 @@ class Worker:
             keeper.join(max(0.0, deadline_s - time.monotonic()))
 
 
-def main(name: str, settings: Settings, engine_address: Path, redis_url: str, policies: Path | None, parent: Connection) -> None:
+def main(settings: Settings, engine_address: Path, redis_url: str, policies: Path | None, parent: Connection) -> None:
     """Process main. Works until the parent hangs up or SIGTERM comes; an orphan clears away the supervisor's folder.
 
     Leaves by os._exit: a decoder thread inside a blocking read would hold up, or crash, the interpreter's end.
     """
-    begin(name)
+    begin("spare")
     supervisor_pid = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: parent.close())
     logs.configure(settings.log_level, as_json=settings.log_json)
     store = Store.connect(redis_url)
+    source = PolicySource(store, policies)
+    source.refresh()
     guard = AddressGuard(parse_networks(settings.allow_networks))
-    parts = WorkerParts(name, settings, engine_address, store, Metrics(), guard, ConnectBudget(settings.connects_per_minute))
-    worker = Worker(parts, PolicySource(store, policies))
     try:
-        _serve(worker, name, parent)
+        first = _wait_for_name(parent)
+        begin(first.worker)
+        parts = WorkerParts(first.worker, settings, engine_address, store, Metrics(), guard, ConnectBudget(settings.connects_per_minute))
+        _serve(Worker(parts, source), first, parent)
     except (EOFError, OSError):
-        log.info("worker_stops", name=name)
-    worker.stop()
+        log.info("spare_stops")
     store.close()
     if os.getppid() != supervisor_pid:
         shutil.rmtree(engine_address.parent, ignore_errors=True)
@@ -103,11 +105,24 @@ def main(name: str, settings: Settings, engine_address: Path, redis_url: str, po
     os._exit(0)
 
 
-def _serve(worker: Worker, name: str, parent: Connection) -> None:
-    """Ends with EOFError or OSError when the pipe is closed on either side."""
-    parent.send(WorkerReady(name))
-    while True:
-        if parent.poll(BEAT_EVERY_S):
-            message: Assign = parent.recv()
-            worker.assign(message.specs)
-        parent.send(Beat(worker.tend()))
+def _wait_for_name(parent: Connection) -> Assign:
+    """A spare has all imported and connected, and no streams. EOFError or OSError when it is never needed."""
+    parent.send(WorkerReady())
+    while not parent.poll(BEAT_EVERY_S):
+        parent.send(Beat(b""))
+    first: Assign = parent.recv()
+    return first
+
+
+def _serve(worker: Worker, first: Assign, parent: Connection) -> None:
+    """Until the pipe is closed on either side; then every stream has saved."""
+    worker.assign(first.specs)
+    try:
+        while True:
+            parent.send(Beat(worker.tend()))
+            if parent.poll(BEAT_EVERY_S):
+                message: Assign = parent.recv()
+                worker.assign(message.specs)
+    except (EOFError, OSError):
+        log.info("worker_stops", name=first.worker)
+        worker.stop()

@@ -86,6 +86,11 @@ class EmbeddedServer:
         """Of the server process."""
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        """Whether the server process lives."""
+        return self._process.poll() is None
+
     def stop(self) -> None:
         """SIGTERM (saves what is to be kept), then SIGKILL; the temporary folder goes. A second call does nothing."""
         if self._process.poll() is None:

@@ -9,7 +9,7 @@ from service.shard.messages import Beat, WorkerReady
 
 def beating(parent: Connection) -> None:
     """A well-behaved process: ready, then a beat every 50 ms until its pipe closes."""
-    parent.send(WorkerReady("beating"))
+    parent.send(WorkerReady())
     try:
         while not parent.poll(0.05):
             parent.send(Beat(str(os.getpid()).encode()))
@@ -19,13 +19,13 @@ def beating(parent: Connection) -> None:
 
 def silent(parent: Connection) -> None:
     """Ready, then never heard of again."""
-    parent.send(WorkerReady("silent"))
+    parent.send(WorkerReady())
     time.sleep(60.0)
 
 
 def deaf(parent: Connection) -> None:
     """Does not see that it should end."""
-    parent.send(WorkerReady("deaf"))
+    parent.send(WorkerReady())
     while True:
         time.sleep(0.1)
 

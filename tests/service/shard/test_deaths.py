@@ -53,6 +53,17 @@ def test_a_killed_worker_costs_its_streams_a_moment_and_no_second_alert(shard: S
     assert shard.status(stream).state == "live"
 
 
+def test_without_a_spare_a_killed_worker_is_started_afresh(folder: Path, redis_url: str, live_url: str) -> None:
+    with running_shard(folder, redis_url, spare_worker="0") as lone:
+        lone.watch("lonely", live_url)
+        lone.wait_for_frames("lonely", 5)
+        first = lone.pid_of("worker-1")
+        os.kill(first, signal.SIGKILL)
+        lone.wait_for_frames("lonely", lone.last_seq("lonely") + 5)
+        assert lone.pid_of("worker-1") != first
+        lone.store.delete_stream("lonely")
+
+
 def test_a_killed_engine_is_waited_for_in_place(shard: ShardProcess, stream: str) -> None:
     time.sleep(1.2)
     before = shard.store.resume(stream, "fake-moderation-v1")
@@ -87,6 +98,7 @@ def test_a_stream_that_another_owner_claimed_is_let_go_and_the_others_go_on(shar
 
 
 def test_killing_the_service_leaves_no_process_and_the_next_one_goes_on(folder: Path, redis_url: str, live_url: str) -> None:
+    before = leftovers()
     with running_shard(folder, redis_url) as first:
         first.watch("survivor", live_url)
         wait_until(lambda: len(alerts_of(first, "survivor")) == 1, "the alert", 15.0)
@@ -96,6 +108,7 @@ def test_killing_the_service_leaves_no_process_and_the_next_one_goes_on(folder: 
         first.process.kill()
         _, alive = psutil.wait_procs(family, timeout=5.0)
         assert alive == []
+    assert leftovers() == before
     with running_shard(folder, redis_url) as second:
         ids, seq = second.node_ids("survivor"), second.last_seq("survivor")
         second.wait_for_frames("survivor", seq + 20)
