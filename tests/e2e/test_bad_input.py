@@ -12,7 +12,7 @@ import pytest
 import model
 from tests.e2e.product import Product, running
 from tests.servers.hls_origin import HlsOrigin, Segment, cut_segments
-from tests.servers.oversize import oversize_stream
+from tests.servers.oversize import make_oversize
 
 NANO = Path(model.__file__).parent / "checkpoints" / "nano-v0"
 
@@ -30,7 +30,7 @@ def product() -> Iterator[Product]:
     ("url", "status", "code", "words"),
     [
         ("ftp://example.org/cam", 400, "unsupported_url", "ftp"),
-        ("not a url", 400, "unsupported_url", "not a url"),
+        ("not a url", 400, "unsupported_url", "no spaces"),
         ("rtmp://10.0.0.1/live/cam", 403, "forbidden_address", "10.0.0.1"),
         ("http://169.254.169.254/latest/meta-data", 403, "forbidden_address", "169.254.169.254"),
         ("http://[::1]/live.m3u8", 403, "forbidden_address", "::1"),
@@ -62,8 +62,9 @@ def test_a_page_that_is_no_video_fails_for_good(product: Product, tmp_path: Path
 
 
 def test_a_picture_twenty_thousand_pixels_wide_fails_for_good(product: Product, tmp_path: Path) -> None:
-    with oversize_stream(tmp_path) as url:
-        stream_id = product.watch(url)
+    wide = make_oversize(tmp_path, 20_000, 320, ".ts")
+    with HlsOrigin([Segment(wide)]) as origin:
+        stream_id = product.watch(origin.url)
         product.wait_for_state(stream_id, "failed", 20)
     answer = product.stream(stream_id)
     assert answer["code"] == "too_large"

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +152,7 @@ def test_person_holding_cup_for_a_second_alerts_once_per_event_on_socket_and_lis
         assert {alert["id"] for alert in listed} == set(heard)
         assert all("holding cup" in summary for summary in heard.values())
         times_s = sorted(alert["created_at_s"] for alert in listed)
-        gaps_s = [later - earlier for earlier, later in zip(times_s, times_s[1:], strict=False)]
+        gaps_s = [later - earlier for earlier, later in pairwise(times_s)]
         assert all(abs(gap_s - 2 * EVENT_S) < 1.5 for gap_s in gaps_s), gaps_s
 
 
