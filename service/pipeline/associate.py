@@ -31,7 +31,8 @@ FORGET_S = 3.0
 SHOW_SCORE, HIDE_SCORE = 0.35, 0.22
 SHOW_AGE_S = 0.15
 SUSPECT_AGE_S, SUSPECT_SCORE, SUSPECT_INSIDE = 1.0, 0.5, 0.7
-REACH_SIZES, REACH_FLOOR, REACH_PER_S, REACH_MAX_S = 0.7, 0.02, 1.2, 0.5
+REACH_SIZES, REACH_FLOOR, REACH_MAX_S = 0.7, 0.02, 0.5
+REACH_PER_S, REACH_PER_SPEED, REACH_PER_S_MAX = 0.4, 4.0, 1.2
 MAX_TRACKLETS = 96
 MAX_STORED = 32
 
@@ -150,7 +151,7 @@ class Tracks:
 
     def _likeness(self, seen: Sightings, media_s: float) -> _Likeness:
         table = self._table
-        gap_T = media_s - table.last_seen_T
+        reach_T = _reach(table, media_s)
         expected, before = overlap(table.boxes_T4, seen.boxes_D4), overlap(table.seen_boxes_T4, seen.boxes_D4)
         iou_TD, giou_TD = np.maximum(expected.iou_AB, before.iou_AB), np.maximum(expected.giou_AB, before.giou_AB)
         look_TD = 0.5 * (1.0 - cosine(table.embeddings_TE, seen.embeddings_DE))
@@ -160,7 +161,7 @@ class Tracks:
             cost_TD=cost_TD + NEWCOMER_PENALTY * np.maximum(1.0 - table.hits_T / NEWCOMER_HITS, 0.0)[:, None],
             lost_cost_TD=(LOOK_WEIGHT * look_TD + CLASS_WEIGHT * class_TD) / (LOOK_WEIGHT + CLASS_WEIGHT),
             iou_TD=iou_TD,
-            near_TD=_near(table.boxes_T4, seen, gap_T) | _near(table.seen_boxes_T4, seen, gap_T),
+            near_TD=_near(table.boxes_T4, seen, reach_T) | _near(table.seen_boxes_T4, seen, reach_T),
             same_class_TD=class_TD <= MAX_CLASS_DISTANCE,
         )
 
@@ -222,10 +223,17 @@ def _sightings(scene: SceneGraph) -> Sightings:
     )
 
 
-def _near(boxes_T4: Floats, seen: Sightings, gap_T: Floats) -> Bools:
-    """The motion gate: how far a centre may be from where it is expected, per axis, grows with its size and with the time unseen."""
+def _reach(table: Tracklets, media_s: float) -> Floats:
+    """How far a tracklet may have gone since it was seen: what moves may go further, and of what is lost nobody knows."""
+    gap_T = media_s - table.last_seen_T
+    pace_T = np.minimum(REACH_PER_S + REACH_PER_SPEED * np.abs(table.speeds_T2).max(1, initial=0.0), REACH_PER_S_MAX)
+    return np.asarray(REACH_FLOOR + np.where(gap_T > COAST_S, REACH_PER_S_MAX, pace_T) * np.minimum(gap_T, REACH_MAX_S))
+
+
+def _near(boxes_T4: Floats, seen: Sightings, reach_T: Floats) -> Bools:
+    """The motion gate: whether a centre lies within reach of the place where it is expected, give or take its size, per axis."""
     low_T2, high_T2 = boxes_T4[:, :2], boxes_T4[:, 2:]
-    reach_T2 = REACH_SIZES * (high_T2 - low_T2) + REACH_FLOOR + REACH_PER_S * np.minimum(gap_T, REACH_MAX_S)[:, None]
+    reach_T2 = REACH_SIZES * (high_T2 - low_T2) + reach_T[:, None]
     centre_D2 = 0.5 * (seen.boxes_D4[:, :2] + seen.boxes_D4[:, 2:])
     away_TD2 = np.abs(0.5 * (low_T2 + high_T2)[:, None] - centre_D2[None])
     return np.asarray((away_TD2 <= reach_T2[:, None]).all(-1))
