@@ -41,7 +41,7 @@ def test_the_isometry_keeps_every_inner_product() -> None:
 
 
 def canvases(path: Path, every: int, count: int) -> list[npt.NDArray[np.uint8]]:
-    images = []
+    images: list[npt.NDArray[np.uint8]] = []
     with av.open(path) as container:
         for index, frame in enumerate(container.decode(video=0)):
             if len(images) == count:

@@ -21,7 +21,7 @@ MAX_SCORE_ERROR = 0.01
 
 def our_order(rows_AX: Tensor, sizes: list[tuple[int, int]]) -> Tensor:
     """The published (cell, shape) order of anchors as ours, (shape, cell) within a level; (X, A)."""
-    levels = rows_AX.split([height * width * len(SHAPES) for height, width in sizes])
+    levels = rows_AX.split([height * width * len(SHAPES) for height, width in sizes])  # type: ignore[no-untyped-call]
     return torch.cat([level.reshape(-1, len(SHAPES), level.shape[1]).transpose(0, 1).flatten(0, 1) for level in levels]).T
 
 
