@@ -10,7 +10,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 if TYPE_CHECKING:
     from uvicorn._types import ASGISendEvent
 
-LINGER_S = 5.0
+LINGER_S = 3.0
 GRACE_S = 2
 MAX_INCOMING_BYTES = 4096
 

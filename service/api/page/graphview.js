@@ -1,8 +1,10 @@
 // The live graph as a drawing: things are discs in the colour of their box, relations are arrows with their words.
 //
-// A new thing starts where it stands in the picture, so that the drawing keeps the scene's left and right.
+// A thing stands near its place in the picture, so that the drawing keeps the scene's left and right; it moves only when things or
+// relations come or go.
 
 import cytoscape from "./vendor/cytoscape.esm.min.js";
+import { relax, worldFor } from "./layout.js";
 import { hueOf, humanPredicate, thingName } from "./words.js";
 
 const SETTLE_AFTER_MS = 250;
@@ -93,8 +95,10 @@ export class GraphView {
       return false;
     }
     const [x0, y0, x1, y1] = node.box;
-    const position = { x: (x0 + x1) / 2 * 420, y: (y0 + y1) / 2 * 260 };
-    this.cy.add({ group: "nodes", data: { id: `n${node.id}`, name, colour: solid(node.id) }, position });
+    const home = { x: (x0 + x1) / 2, y: (y0 + y1) / 2 };
+    const world = worldFor(this.cy.nodes().length + 1, this.#aspect());
+    const position = { x: home.x * world.width, y: home.y * world.height };
+    this.cy.add({ group: "nodes", data: { id: `n${node.id}`, name, colour: solid(node.id), home }, position });
     return true;
   }
 
@@ -113,11 +117,24 @@ export class GraphView {
   #settle() {
     this.isUnsettled = this.container.clientWidth === 0;
     if (this.isUnsettled || this.cy.nodes().empty()) return;
+    const places = this.#places();
     this.cy.layout({
-      name: "cose", randomize: false, animate: this.calm ? false : "end", animationDuration: 350, fit: true, padding: PADDING,
-      nodeRepulsion: () => 9000, idealEdgeLength: () => 130, edgeElasticity: () => 120, nodeOverlap: 30, gravity: 0.6,
-      componentSpacing: 60, nodeDimensionsIncludeLabels: true, numIter: 300,
+      name: "preset", positions: (node) => places.get(node.id()), animate: !this.calm, animationDuration: 350, fit: true, padding: PADDING,
     }).run();
+  }
+
+  #places() {
+    const world = worldFor(this.cy.nodes().length, this.#aspect());
+    const nodes = this.cy.nodes().map((node) => {
+      const home = node.data("home");
+      return { id: node.id(), ...node.position(), homeX: home.x * world.width, homeY: home.y * world.height };
+    });
+    relax(nodes, this.cy.edges().map((edge) => [edge.data("source"), edge.data("target")]), world);
+    return new Map(nodes.map(({ id, x, y }) => [id, { x, y }]));
+  }
+
+  #aspect() {
+    return Math.max(0.8, Math.min(2.2, this.container.clientWidth / (this.container.clientHeight || 1) || 1.4));
   }
 
   #describe(edges, nodes = []) {

@@ -4,9 +4,10 @@
 
 import { colourOf, humanPredicate, thingName } from "./words.js";
 
-const FONT = "600 12px system-ui, sans-serif";
-const EDGE_FONT = "500 11px system-ui, sans-serif";
+const FONT = "system-ui, sans-serif";
 const PILL_HEIGHT = 20;
+const SMALL_PILL_HEIGHT = 16;
+const SMALL_BELOW_PX = 480;
 const DIMMED = 0.18;
 
 export function splitMessage(buffer) {
@@ -85,6 +86,7 @@ export class Picture {
   }
 
   #drawGraph(width, height) {
+    this.pillHeight = width < SMALL_BELOW_PX ? SMALL_PILL_HEIGHT : PILL_HEIGHT;
     const places = new Map(this.graph.nodes.map((node) => [node.id, placeOf(node, width, height)]));
     const pills = [];
     for (const place of places.values()) this.#drawBox(place);
@@ -113,15 +115,15 @@ export class Picture {
 
   #drawName({ node, x, y }, width, height, taken) {
     const { context } = this;
-    context.font = FONT;
+    context.font = `600 ${this.pillHeight - 8}px ${FONT}`;
     context.globalAlpha = this.#alphaOf(node.id);
     const text = thingName(node);
-    const pill = fitPill(x - 1, y - PILL_HEIGHT, context.measureText(text).width + 12, width, height, taken);
+    const pill = fitPill(x - 1, y - this.pillHeight, context.measureText(text).width + 12, this.pillHeight, width, height, taken);
     context.fillStyle = colourOf(node.id, 0.94);
     roundedRect(context, pill, 4);
     context.fillStyle = "#0b0f14";
     context.textBaseline = "middle";
-    context.fillText(text, pill.x + 6, pill.y + PILL_HEIGHT / 2 + 0.5);
+    context.fillText(text, pill.x + 6, pill.y + this.pillHeight / 2 + 0.5);
   }
 
   #drawLine({ subject, object, predicates }, places) {
@@ -146,15 +148,15 @@ export class Picture {
 
   #drawPredicates({ subject, object, middle, text }, width, height, taken) {
     const { context } = this;
-    context.font = EDGE_FONT;
+    context.font = `500 ${this.pillHeight - 8}px ${FONT}`;
     context.globalAlpha = this.#alphaOf(subject, object);
     const wide = context.measureText(text).width + 14;
-    const pill = fitPill(middle.x - wide / 2, middle.y - PILL_HEIGHT / 2, wide, width, height, taken);
+    const pill = fitPill(middle.x - wide / 2, middle.y - this.pillHeight / 2, wide, this.pillHeight, width, height, taken);
     context.fillStyle = "rgb(11 15 20 / .88)";
-    roundedRect(context, pill, 10);
+    roundedRect(context, pill, pill.h / 2);
     context.fillStyle = "#f2f6fb";
     context.textBaseline = "middle";
-    context.fillText(text, pill.x + 7, pill.y + PILL_HEIGHT / 2 + 0.5);
+    context.fillText(text, pill.x + 7, pill.y + this.pillHeight / 2 + 0.5);
   }
 }
 
@@ -193,10 +195,10 @@ function drawHead(context, from, to) {
 }
 
 // A place for a label inside the picture and off the labels that stand already; it may move down a few lines.
-function fitPill(x, y, w, width, height, taken) {
-  const pill = { x: clamp(x, 1, width - w - 1), y: clamp(y, 1, height - PILL_HEIGHT - 1), w, h: PILL_HEIGHT };
+function fitPill(x, y, w, h, width, height, taken) {
+  const pill = { x: clamp(x, 1, width - w - 1), y: clamp(y, 1, height - h - 1), w, h };
   for (let tries = 0; tries < 6 && taken.some((other) => overlap(pill, other)); tries += 1) {
-    pill.y = clamp(pill.y + PILL_HEIGHT + 1, 1, height - PILL_HEIGHT - 1);
+    pill.y = clamp(pill.y + h + 1, 1, height - h - 1);
   }
   taken.push(pill);
   return pill;

@@ -1,11 +1,13 @@
 """Graph and preview over WebSockets: snapshot first, deltas in order, resume, patterns, slow clients."""
 
 import json
+import socket
 import time
 from typing import Any
 
 import httpx
 import msgspec
+import psutil
 import pytest
 from msgspec.structs import replace
 from redis import Redis
@@ -218,6 +220,27 @@ def test_a_client_that_never_reads_is_cut_off_with_1013_and_the_others_lose_noth
         actor.show(moved(1))
         assert receive(quick).seq == actor.seq
         assert closed_with(slow) == 1013
+
+
+def test_a_client_that_never_reads_at_all_gives_its_connection_back(api: httpx.Client, actor: Actor) -> None:
+    many = TrackedGraph(tuple(replace(person(number), label="x" * 900) for number in range(1, 300)), ())
+    actor.show(EMPTY)
+    port = api.base_url.port
+    assert port is not None
+    with socket.create_connection(("127.0.0.1", port)) as deaf:
+        key = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+        deaf.sendall(f"GET /v1/streams/s1/graph HTTP/1.1\r\nHost: localhost\r\n{key}\r\n\r\n".encode())
+        own_port = deaf.getsockname()[1]
+        wait_until(lambda: is_held(port, own_port), "the connection")
+        for frame in range(360):
+            actor.show(many if frame % 2 else EMPTY)
+        wait_until(lambda: not is_held(port, own_port), "the connection to go")
+
+
+def is_held(port: int, client_port: int) -> bool:
+    """Does the server (this process) hold the connection?"""
+    held = psutil.Process().net_connections("tcp")
+    return any(one.laddr.port == port and bool(one.raddr) and one.raddr.port == client_port for one in held)
 
 
 def test_edges_are_sent_with_their_since(api: httpx.Client, actor: Actor) -> None:
