@@ -119,7 +119,7 @@ class GraphPainter:
         taken: list[tuple[float, float, float, float]] = []
         for node in graph.nodes:
             x0, y0, _, _ = self._pixels(node.box)
-            self._tag(draw, (x0, y0 - self.line), f"{node.label} {node.id}  {node.score:.2f}", colour_of(node.id), taken)
+            self._tag(draw, (x0, y0 - self.line), f"{node.label} {node.id}", colour_of(node.id), taken)
         draw.rectangle((self.width, 0, *whole.size), fill=PANEL)
         self._panel(draw, graph, nodes, at_s)
         self._banner(draw, alerts)
