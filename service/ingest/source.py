@@ -29,8 +29,8 @@ MAX_BAD_PACKETS = 50
 DECODER_MARGIN = 4  # the decoder only drops what exceeds its own limit; a little above ours, a picture comes out and can be named
 ENOUGH_PIXELS = 1280 * 720
 PATIENCE_TARGETS = 2.0
-BEHIND_EDGE_S = 2.0
-_PROBE = {"analyzeduration": "500000", "probesize": "200000", "fflags": "nobuffer+discardcorrupt"}
+BEHIND_EDGE_S = 1.0
+_PROBE = {"analyzeduration": "500000", "probesize": "200000"}
 _HLS_OPTIONS = {
     **_PROBE,
     "analyzeduration": "200000",
@@ -151,6 +151,8 @@ class LiveSource:
             frames = []
         cost_s = (time.perf_counter() - begun_s) / max(1, len(frames))
         for frame in frames:
+            if frame.is_corrupt:
+                continue
             check_size(frame.width, frame.height, self._limits.max_source_pixels)
             yield Picture(frame, stream.sample_aspect_ratio, cost_s)
         watchdog.saw(good=bool(frames))
@@ -233,8 +235,10 @@ class _Watchdog:
             self._bad, self._good_at_s = 0, now_s
             return
         self._bad += 1
-        if self._bad >= MAX_BAD_PACKETS or now_s - self._good_at_s > self._patience_s:
+        if self._bad >= MAX_BAD_PACKETS:
             raise StreamError("codec_unsupported", f"no picture could be decoded from the last {self._bad} packets", permanent=False)
+        if now_s - self._good_at_s > self._patience_s:
+            raise StreamError("timeout", f"no picture came for {now_s - self._good_at_s:.1f} s")
 
 
 def _check_video(container: InputContainer, max_source_pixels: int, url: str) -> None:
