@@ -1,6 +1,8 @@
 """Opening a backend by name, and what is said when it cannot be opened."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +35,12 @@ def test_the_same_checkpoint_has_the_same_hash_wherever_it_lies(tmp_path: Path) 
     specs = [open_engine("onnxruntime", model_dir=where, num_streams=1, max_pixels=64 * 64, threads=1).spec for where in (None, folder)]
     assert specs[0] == specs[1]
     assert len(specs[0].model_hash) == 16
+
+
+def test_the_default_backend_runs_without_torch() -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None; from engines.factory import open_engine; "
+        "print(open_engine('onnxruntime', num_streams=1, max_pixels=64 * 64, threads=1).spec.backend)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.returncode) == ("onnxruntime", 0), done.stderr
