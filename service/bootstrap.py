@@ -20,6 +20,7 @@ from service import logs
 from service.api.app import create_app
 from service.api.server import server_config
 from service.errors import StartupError
+from service.ingest.address import parse_networks
 from service.policy import load_policies
 from service.settings import Settings
 from service.shard import engine_process, worker
@@ -44,6 +45,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with contextlib.ExitStack() as stack:
         is_stopping = stack.enter_context(_stop_signals())
+        parse_networks(settings.allow_networks)
         policies = _policies(settings)
         listener = stack.enter_context(_listen(settings.host, settings.port))
         embedded = None if settings.redis_url else stack.enter_context(EmbeddedServer.start(settings.data_dir))
@@ -74,7 +76,10 @@ def _policies(settings: Settings) -> Path | None:
 
 
 def _connect(redis_url: str) -> Store:
-    store = Store.connect(redis_url)
+    try:
+        store = Store.connect(redis_url)
+    except ValueError as error:
+        raise StartupError(f"redis_url: {error}") from error
     try:
         store.ping()
     except RedisError as error:

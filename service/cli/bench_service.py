@@ -95,7 +95,10 @@ def measure_service(policies: Path | None, max_pixels: int, seconds: float, on_s
         child.start()
         stack.callback(lambda: child.end(time.monotonic() + 2.0))
         client = stack.enter_context(_connect(address))
-        return _measure(client, store, load_policies(policies) if policies else PolicySet(), seconds, on_step)
+        watch = Stopwatch()
+        stream = StreamAnalysis(client.spec, STREAM_ID, load_policies(policies) if policies else PolicySet())
+        _time_steps(stream, watch, stack)
+        return _measure(client, store, stream, watch, seconds, on_step)
 
 
 def _connect(address: Path) -> EngineClient:
@@ -109,12 +112,11 @@ def _connect(address: Path) -> EngineClient:
             time.sleep(0.05)
 
 
-def _measure(client: EngineClient, store: Store, policies: PolicySet, seconds: float, on_step: Callable[[], None]) -> ServiceResult:
+def _measure(
+    client: EngineClient, store: Store, stream: StreamAnalysis, watch: Stopwatch, seconds: float, on_step: Callable[[], None]
+) -> ServiceResult:
     store.put_stream(StreamSpec(STREAM_ID, "bench:", STREAM_ID, time.time()))
     epoch = store.claim(STREAM_ID)
-    watch = Stopwatch()
-    stream = StreamAnalysis(client.spec, STREAM_ID, policies)
-    _time_steps(stream, watch)
     frames, blob_bytes = 0, 0
     deadline_s = time.perf_counter() + seconds
     while time.perf_counter() < deadline_s or frames < 2 * FPS:
@@ -141,8 +143,8 @@ def _measure(client: EngineClient, store: Store, policies: PolicySet, seconds: f
     return _result(watch, frames, len(result.snapshot.nodes), len(result.snapshot.edges), blob_bytes)
 
 
-def _time_steps(stream: StreamAnalysis, watch: Stopwatch) -> None:
-    """Puts a stopwatch around the parts that `StreamAnalysis.step` calls."""
+def _time_steps(stream: StreamAnalysis, watch: Stopwatch, stack: ExitStack) -> None:
+    """Puts a stopwatch around the parts that `StreamAnalysis.step` calls, until the stack closes."""
     for step, holder, call in (
         ("associate", "_tracks", "update"),
         ("merge", "_merges", "update"),
@@ -155,6 +157,7 @@ def _time_steps(stream: StreamAnalysis, watch: Stopwatch) -> None:
     for step, name in (("canvas to picture", "on_picture"), ("settle", "settle"), ("delta", "diff")):
         original = getattr(analysis, name)
         setattr(analysis, name, watch.around(step, original))
+        stack.callback(setattr, analysis, name, original)
 
 
 def _result(watch: Stopwatch, frames: int, things: int, relations: int, blob_bytes: int) -> ServiceResult:

@@ -102,7 +102,7 @@ def measure_stream(api: str, url: str, seconds: float, pid: int | None, on_secon
         try:
             with connect(f"{api.replace('http', 'ws', 1)}/v1/streams/{stream_id}/graph", max_size=None) as feed:
                 first_snapshot_s, first_delta_s = _first_messages(feed, posted_s, http, stream_id)
-                _drain(feed, SETTLE_S)
+                _drain(feed, min(SETTLE_S, seconds / 2))
                 before, started_s = family(pid) if pid else [], time.monotonic()
                 seqs, at_s, late_ms = _watch(feed, seconds, on_second)
                 took_s = time.monotonic() - started_s

@@ -24,6 +24,7 @@ log = structlog.get_logger()
 LOOK_EVERY_S = 0.1
 METRICS_EVERY_S = 1.0
 STOP_WITHIN_S = 5.0
+START_TRIES = 3
 
 
 class Supervisor:
@@ -79,8 +80,8 @@ class Supervisor:
             was_alive = child.pid is not None
             for message in child.listen():
                 self._take(child, message)
-            if was_alive and child.pid is None and child.job.name in self._workers:
-                self._replace(child)
+            if was_alive and child.pid is None:
+                self._see_death(child)
 
     def _take(self, child: Child, message: FromChild) -> None:
         match message:
@@ -128,6 +129,12 @@ class Supervisor:
     def _tell(self, worker: Child) -> None:
         if worker.is_ready:
             worker.tell(Assign(worker.job.name, tuple(spec for spec in self._specs.values() if self._owners[spec.id] == worker.job.name)))
+
+    def _see_death(self, child: Child) -> None:
+        if not self._was_ready and child.restarts + 1 >= START_TRIES:
+            raise StartupError(f"the {child.job.name} process died {START_TRIES} times while starting; its last words are above")
+        if child.job.name in self._workers:
+            self._replace(child)
 
     def _replace(self, worker: Child) -> None:
         """A spare steps in at once, unless the worker dies again and again; its streams are seen to be without it meanwhile."""
