@@ -15,11 +15,6 @@ DEFAULT   := $(VENV)/.default-$(call key,$(PINS_BASE))
 DEV       := $(VENV)/.dev-$(call key,$(PINS_DEV))
 PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-SERVERS := ffmpeg:ffmpeg nginx:nginx redis-server:redis-server chromium:chromium prometheus:prometheus promtool:prometheus
-FILES   := /usr/lib/nginx/modules/ngx_rtmp_module.so:libnginx-mod-rtmp \
-           /usr/share/sweethome3d/furniture/Scopia.sh3f:sweethome3d-furniture \
-           /usr/share/glvnd/egl_vendor.d/50_mesa.json:libegl1
-
 .PHONY: help demo test check train bench clip lock servers clean
 
 help: ## list these commands
@@ -75,17 +70,5 @@ $(DEV): | $(BIN)/python
 	@$(PIP) --no-deps --no-build-isolation -e .
 	@rm -f $(VENV)/.dev-* && touch $@
 
-# The real servers that tests start. By apt where it can; without them the tests that need them skip, by name.
 servers:
-	@missing=""; \
-	for item in $(SERVERS); do command -v $${item%%:*} >/dev/null || missing="$$missing $${item##*:}"; done; \
-	for item in $(FILES); do [ -e $${item%%:*} ] || missing="$$missing $${item##*:}"; done; \
-	missing=$$(printf '%s\n' $$missing | sort -u | tr '\n' ' '); \
-	[ -n "$${missing// /}" ] || exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "installing test servers: $$missing"; \
-		export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1; \
-		{ apt-get install -qq -y --no-install-recommends $$missing >/dev/null 2>&1 \
-			|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends $$missing >/dev/null; }; } && exit 0; \
-	fi; \
-	echo "missing, so the tests that need them will skip: $$missing(as root: apt-get install $$missing)" >&2
+	@requirements/servers
