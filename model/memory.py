@@ -55,13 +55,15 @@ class ProxMemory(nn.Module):
 
     def attend(self, tokens_BLD: Tensor, effective_BPD: Tensor, kind_LP: Tensor) -> Tensor:
         """Attention of tokens to slots (B, L, P); `kind_LP` is 0 where a kind of token may use a slot and very negative elsewhere."""
-        score_BLP = self.query(tokens_BLD) @ self.key(effective_BPD).transpose(1, 2)
+        asked_BLD = self.query(tokens_BLD) @ self.key.weight
+        score_BLP = asked_BLD @ effective_BPD.transpose(1, 2)
         return torch.softmax(score_BLP / math.sqrt(tokens_BLD.shape[2]) + kind_LP, dim=2)
 
     def read(self, tokens_BLD: Tensor, attention_BLP: Tensor, effective_BPD: Tensor) -> Tensor:
         """Tokens with what the memory adds to them."""
-        heard_BLD = self.norm(self.out(attention_BLP @ self.value(effective_BPD)))
-        return tokens_BLD + torch.sigmoid(self.gate(tokens_BLD)) * heard_BLD
+        heard_BLD = self.norm(self.out(self.value(attention_BLP @ effective_BPD)))
+        read_BLD: Tensor = tokens_BLD + torch.sigmoid(self.gate(tokens_BLD)) * heard_BLD
+        return read_BLD
 
     def weigh(self, read_BLD: Tensor, weights_BL: Tensor) -> Tensor:
         """Evidence of each token per unit of time: its given weight (0 for unused) times its learned reliability."""

@@ -39,20 +39,15 @@ def draw(plan: Plan, workers: int, title: str = "drawing the world") -> Frames:
     per_chunk = max(1, CHUNK_FRAMES // plan.num_frames)
     starts = range(0, plan.num_clips, per_chunk)
     jobs = [(plan.seed, start, min(per_chunk, plan.num_clips - start), plan.num_frames) for start in starts]
-    with tqdm(total=plan.num_clips * plan.num_frames, desc=title, unit="frame", leave=False) as bar:
-        return _joined(list(_chunks(jobs, workers, bar)))
+    return _joined(list(tqdm(_chunks(jobs, workers), desc=title, total=len(jobs), unit=f"x{CHUNK_FRAMES} frames", leave=False)))
 
 
-def _chunks(jobs: list[tuple[int, int, int, int]], workers: int, bar: "tqdm[None]") -> Iterator[Frames]:
+def _chunks(jobs: list[tuple[int, int, int, int]], workers: int) -> Iterator[Frames]:
     if workers <= 1:
-        for job in jobs:
-            yield _draw_chunk(job)
-            bar.update(job[2] * job[3])
+        yield from map(_draw_chunk, jobs)
         return
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for job, chunk in zip(jobs, pool.map(_draw_chunk, jobs), strict=True):
-            yield chunk
-            bar.update(job[2] * job[3])
+        yield from pool.map(_draw_chunk, jobs)
 
 
 def _draw_chunk(job: tuple[int, int, int, int]) -> Frames:
@@ -85,7 +80,7 @@ class Samples:
     def batches(self, size: int, generator: torch.Generator | None) -> list[Tensor]:
         """Clip numbers in batches; shuffled where a generator is given."""
         order = torch.arange(self.num_clips) if generator is None else torch.randperm(self.num_clips, generator=generator)
-        return list(order.split(size))
+        return [order[start : start + size] for start in range(0, self.num_clips, size)]
 
     def frame(self, clips_B: Tensor, index: int, generator: torch.Generator) -> Clip:
         """Frame `index` of the given clips; the generator draws the detector's faint probabilities."""

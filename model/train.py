@@ -103,7 +103,7 @@ class Trainer:
         self.optimiser.step()
         if samples.num_frames > 1:
             self._left_over = State(state.memory_BPD.detach(), state.counts_BP.detach())
-        return float(loss)
+        return float(loss.detach())
 
     def _start(self, count: int) -> State:
         """Empty memories, and for a share of clips one left over from another clip."""

@@ -146,7 +146,8 @@ def _jitter(rng: np.random.Generator, exact: Float, quirks: Quirks, camera: Came
     sides = np.maximum(cut[..., 2:] - cut[..., :2], 0.01)
     error = quirks.bias_SN4 + rng.normal(0, FRAME_JITTER, exact.shape)
     boxes = cut + error * np.concatenate([sides, sides], -1) + rng.normal(0, 0.003, exact.shape)
-    return boxes.clip(0, edge)
+    out: Float = boxes.clip(0, edge)
+    return out
 
 
 def _report(rng: np.random.Generator, posed: Posed, sight: Sight, quirks: Quirks, boxes: Float) -> tuple[Bool, Float]:

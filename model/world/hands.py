@@ -22,7 +22,7 @@ from model.world.scene import (
     Scene,
     Things,
 )  # fmt: skip
-from model.world.space import UP, axes, distance_to_box, heading, in_box_frame, spread, unit
+from model.world.space import UP, axes, choose, distance_to_box, heading, in_box_frame, spread, unit
 from model.world.things import UPRIGHT, Bool, Float, Int, is_any
 
 REST, GESTURE, HOLD, REACH, MISS, FACE = range(6)
@@ -105,7 +105,8 @@ def _choose_targets(rng: np.random.Generator, things: Things, body: Body) -> Int
     weight = np.where(things.present_ST[:, REACHABLE], REACH_WEIGHT, 1e-6)
     away = np.linalg.norm(things.centre_ST3[:, None, None, REACHABLE] - body.shoulders_SQA3[:, :, :, None], axis=-1)
     score = np.log(weight)[:, None, None] + rng.gumbel(size=away.shape) - 3 * away
-    return REACHABLE[score.argmax(-1)].astype(np.int64)
+    chosen: Int = REACHABLE[score.argmax(-1)].astype(np.int64)
+    return chosen
 
 
 def place(scene: Scene, doing: Hands) -> Posed:
@@ -126,7 +127,7 @@ def _hand_points(scene: Scene, body: Body, doing: Hands) -> Float:
         *_reaching(scene, body, doing),
         _at_face(scene.people, body, doing),
     ]
-    goal = np.select([spread(doing.action_SQA == action) for action in range(6)], goals)
+    goal = choose([spread(doing.action_SQA == action) for action in range(6)], goals)
     return _within_reach(scene.people, body, rest + spread(doing.phase_SQA) * (goal - rest))
 
 
@@ -156,7 +157,7 @@ def _resting(scene: Scene, body: Body, doing: Hands) -> Float:
     hanging = body.shoulders_SQA3 - 0.4 * height * UP + 0.06 * height * outward + 0.04 * height * forward
     on_thigh = (body.hips_SQA3 + body.knees_SQA3) / 2 + 0.08 * height * UP
     beside = body.hips_SQA3 + 0.12 * height * outward + 0.03 * UP
-    rest = np.select([np.isin(pose, [SIT, FLOOR]), pose == LIE], [on_thigh, beside], hanging)
+    rest = choose([np.isin(pose, [SIT, FLOOR]), pose == LIE], [on_thigh, beside], hanging)
     ahead = body.shoulders_SQA3 + 0.2 * height * forward
     may = (people.pose_SQ == LEAN) | ((people.pose_SQ == SIT) & doing.on_table_SQ)
     on_table = may[..., None] & _on_tabletop(scene, ahead)
@@ -183,7 +184,7 @@ def _holding(scene: Scene, body: Body, doing: Hands) -> Float:
     at_mouth = mouth + 0.03 * (free[..., :3] - 0.5)
     down = shoulders - 0.4 * height * UP + 0.07 * height * left
     raised = shoulders + 0.33 * height * unit(chest + UP * spread(0.2 + 1.3 * free[..., 0]))
-    return np.select([spread(doing.mode_SQA == mode) for mode in range(5)], [front, low, at_mouth, down, raised])
+    return choose([spread(doing.mode_SQA == mode) for mode in range(5)], [front, low, at_mouth, down, raised])
 
 
 def _reaching(scene: Scene, body: Body, doing: Hands) -> tuple[Float, Float]:
@@ -245,7 +246,7 @@ def _wear(people: People, body: Body, doing: Hands, things: Things) -> Things:
     side = spread(np.where(doing.worn_left_SQ, 0.16, -0.16))
     beside = body.pelvis_SQ3 + side * height * body.left_SQ3 + 0.02 * body.up_SQ3
     centre, yaw, present = things.centre_ST3.copy(), things.yaw_ST.copy(), things.present_ST.copy()
-    centre[:, WORN] = np.select([spread(backpack), spread(tie)], [behind, before], beside)
+    centre[:, WORN] = choose([spread(backpack), spread(tie)], [behind, before], beside)
     yaw[:, WORN] = people.facing_SQ + np.where(backpack | tie, np.pi / 2, 0.0)
     present[:, WORN] = doing.worn_SQ & people.present_SQ
     return replace(things, centre_ST3=centre, yaw_ST=yaw, present_ST=present)
@@ -258,5 +259,5 @@ def _clear_of_bodies(people: People, body: Body, things: Things) -> Things:
     local = in_box_frame(trunk, things.centre_ST3, things.yaw_ST)
     inside = (distance_to_box(local, (things.size_ST3 + margin)[:, :, None]) <= 0) & people.present_SQ[:, None]
     present = things.present_ST.copy()
-    present[:, TABLE:] &= ~inside.any(-1)[:, TABLE:]
+    present[:, TABLE:] &= ~np.any(inside, axis=-1, keepdims=True)[:, TABLE:, 0]
     return replace(things, present_ST=present)

@@ -27,7 +27,7 @@ from model.world.scene import (
     Scene,
     Things,
 )  # fmt: skip
-from model.world.space import axes, heading, spread
+from model.world.space import axes, choose, heading, spread
 from model.world.things import SEAT_HEIGHT_C, SIZE_C3, Bool, Float, Int, is_any
 
 LOOSE_SHARE = 0.2
@@ -97,9 +97,9 @@ def _place_second_person(rng: np.random.Generator, people: People, opposite_S: B
     side = rng.uniform(0.5, 0.8, count) * rng.choice([-1, 1], count)
     beside = np.stack([rng.normal(0, 0.08, count), side, np.zeros(count)], -1)
     root = people.root_SQ3.copy()
-    root[:, 1] = np.select([spread(opposite_S), spread(people.shares_S)], [across_S3, beside], anywhere)
+    root[:, 1] = choose([spread(opposite_S), spread(people.shares_S)], [across_S3, beside], anywhere)
     facing = people.facing_SQ.copy()
-    facing[:, 1] = np.select(
+    facing[:, 1] = choose(
         [opposite_S, people.shares_S], [np.pi + rng.normal(0, 0.2, count), rng.normal(0, 0.3, count)], facing[:, 1]
     )  # fmt: skip
     return replace(people, root_SQ3=root, facing_SQ=facing)
@@ -112,7 +112,7 @@ def _place_supports(rng: np.random.Generator, people: People, drawn: Things, sup
     ride, board, bed = (is_any(support_SQ, text) for text in ("@ride", "@board", "bed"))
     forward, left = heading(people.facing_SQ), heading(people.facing_SQ + np.pi / 2)
     romping = np.isin(pose, [STAND, CROUCH, FLOOR, JUMP]) & bed
-    depth = np.select(
+    depth = choose(
         [romping, (pose == SIT) & bed, (pose == SIT) & ~ride],
         [rng.uniform(-0.35, 0.35, shape), rng.uniform(-0.3, 0.1, shape), rng.uniform(-0.1, 0.15, shape)],
     )  # fmt: skip
@@ -158,7 +158,7 @@ def _fill_room(rng: np.random.Generator, drawn: Things) -> None:
     near = (rng.random(shape) < 0.12) & ~hung
     away = np.where(near, size[..., 1] / 2 + 0.22, rng.uniform(0.5, 4, shape) + size[..., :2].max(-1) / 2)
     centre = spread(away) * heading(bearing)
-    height = np.select([hung, raised], [rng.uniform(0.5, 1.7, shape), rng.uniform(0.3, 1.3, shape)], 0.0)
+    height = choose([hung, raised], [rng.uniform(0.5, 1.7, shape), rng.uniform(0.3, 1.3, shape)], 0.0)
     centre[..., 2] = size[..., 2] / 2 + height
     drawn.centre_ST3[:, AROUND] = centre
     drawn.yaw_ST[:, AROUND] = np.where(near, bearing + np.pi / 2, drawn.yaw_ST[:, AROUND])

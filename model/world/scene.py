@@ -73,4 +73,4 @@ def repeated(draws: Draws, times: int) -> Draws:
     for field in fields(draws):
         value = getattr(draws, field.name)
         changed[field.name] = np.repeat(value, times, axis=0) if isinstance(value, np.ndarray) else repeated(value, times)
-    return replace(draws, **changed)  # type: ignore[type-var,return-value]
+    return replace(draws, **changed)  # type: ignore[type-var]

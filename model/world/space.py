@@ -1,8 +1,14 @@
 """Small vector arithmetic of the box world: unit vectors, turns about z, distances to boxes."""
 
-import numpy as np
+from collections.abc import Sequence
+from typing import TypeVar
 
-from model.world.things import Float
+import numpy as np
+import numpy.typing as npt
+
+from model.world.things import Bool, Float
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 UP: Float = np.array([0.0, 0.0, 1.0])
 
@@ -36,6 +42,12 @@ def distance_to_box(local: Float, size: Float) -> Float:
     return out
 
 
-def spread(values: Float) -> Float:
+def spread(values: npt.NDArray[Scalar]) -> npt.NDArray[Scalar]:
     """A trailing axis for xyz, so that a number per row scales a vector per row."""
     return values[..., None]
+
+
+def choose(conditions: Sequence[Bool], choices: Sequence[Float], otherwise: Float | float = 0.0) -> Float:
+    """`np.select` of numbers: for every cell the first choice whose condition holds."""
+    out: Float = np.select(list(conditions), list(choices), otherwise)
+    return out

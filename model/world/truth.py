@@ -11,7 +11,7 @@ from model.vocabulary import CONTACTING, SPATIAL
 from model.world.camera import Camera
 from model.world.gaze import Directions
 from model.world.hands import HOLD, MOUTH, Posed
-from model.world.scene import CROUCH, FLOOR, HELD_LEFT, HELD_RIGHT, JUMP, LEAN, LIE, SIT, STAND, WORN
+from model.world.scene import CROUCH, FLOOR, HELD_LEFT, HELD_RIGHT, JUMP, LEAN, LIE, NUM_PEOPLE, NUM_THINGS, SIT, STAND, WORN
 from model.world.sight import TOUCHING, Sight, body_spheres
 from model.world.space import axes, distance_to_box, heading, in_box_frame, unit
 from model.world.things import SMALL, Bool, Float, Int, is_any
@@ -64,7 +64,8 @@ def _attention(rng: np.random.Generator, posed: Posed, looks: Directions, camera
 
 def _own_slots(first: int) -> Bool:
     """(Q, T): the slot of each person among those that start at `first`."""
-    return np.arange(18)[None] == first + np.arange(2)[:, None]
+    out: Bool = np.arange(NUM_THINGS)[None] == first + np.arange(NUM_PEOPLE)[:, None]
+    return out
 
 
 def _contacts(posed: Posed) -> _Contacts:
@@ -80,8 +81,8 @@ def _contacts(posed: Posed) -> _Contacts:
     joints, radii = body_spheres(posed)
     at = list(TOUCHING)
     hand = gap(posed.hands_SQA3) < HAND_RADIUS_M
-    elbow = (gap(posed.elbows_SQA3) < 0.06).any(-1)
-    body = (gap(joints[:, :, at]) < radii[:, :, None, at]).any(-1)
+    elbow: Bool = np.any(gap(posed.elbows_SQA3) < 0.06, axis=-1, keepdims=True)[..., 0]
+    body: Bool = np.any(gap(joints[:, :, at]) < radii[:, :, None, at], axis=-1, keepdims=True)[..., 0]
     support = _own_slots(0) & people.supported_SQ[..., None]
     support[:, 1, 0] |= people.shares_S
     right, left = _own_slots(HELD_RIGHT.start), _own_slots(HELD_LEFT.start)
@@ -92,8 +93,8 @@ def _contacts(posed: Posed) -> _Contacts:
 
 
 def _loose_grip(posed: Posed) -> Bool:
-    """A hand on a thing that lies on something: half of these merely touch it. Decided by the hand's own draw, so that it lasts."""
-    return np.broadcast_to((posed.doing.free_SQA4[..., 3].mean(-1) > 0.6)[..., None], (*posed.people.pose_SQ.shape, 18))
+    """A hand on a thing that lies on something: a third of people merely touch it. Decided by the hand's own draw, so that it lasts."""
+    return np.broadcast_to((posed.doing.free_SQA4[..., 3].mean(-1) > 0.6)[..., None], (*posed.people.pose_SQ.shape, NUM_THINGS))
 
 
 def _spatial(posed: Posed, contacts: _Contacts) -> Bool:
@@ -168,4 +169,5 @@ def _leaning(posed: Posed, contacts: _Contacts) -> Bool:
     )
     tilted = ((posed.people.tilt_SQ > 0.3) & np.isin(pose, [SIT, LEAN, CROUCH]))[..., None]
     propped = contacts.hand_SQTA.any(-1) | contacts.elbow_SQT
-    return steady & ((propped & tilted) | (contacts.elbow_SQT & (pose == SIT)[..., None]))
+    out: Bool = steady & ((propped & tilted) | (contacts.elbow_SQT & (pose == SIT)[..., None]))
+    return out
