@@ -18,6 +18,7 @@ from msgspec import Struct
 from engines.canvas import fit_canvas
 from engines.fake import make_scene
 from engines.protocol import EngineSpec, SceneGraph
+from service import logs
 from service.policy import PolicySet, load_policies
 from service.settings import Settings
 from service.shard import analysis, engine_process
@@ -86,7 +87,8 @@ class Stopwatch:
 
 def measure_service(policies: Path | None, max_pixels: int, seconds: float, on_step: Callable[[], None]) -> ServiceResult:
     """About `seconds` of frames, as fast as they go."""
-    settings = Settings(engine="fake", max_pixels=max_pixels, max_streams=1)
+    settings = Settings(engine="fake", max_pixels=max_pixels, max_streams=1, log_level="warning")
+    logs.configure(settings.log_level, as_json=False)
     with ExitStack() as stack:
         server = stack.enter_context(EmbeddedServer.start())
         store = stack.enter_context(closing(Store.connect(server.url)))
