@@ -160,7 +160,7 @@ def _coded(source: av.container.InputContainer, target: av.container.OutputConta
         last_pts = max(last_pts + 1, int((at_s - first_s + HEAD_ROOM_S) / CLOCK))
         picture.pts, picture.time_base = last_pts, CLOCK
         is_key = at_s - first_s >= next_key_s
-        next_key_s += SEGMENT_S if is_key else 0.0
+        next_key_s = at_s - first_s + SEGMENT_S if is_key else next_key_s
         picture.pict_type = av.video.frame.PictureType.I if is_key else av.video.frame.PictureType.NONE
         yield from out.encode(picture)
     yield from out.encode(None)
