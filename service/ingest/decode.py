@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import av
+import av.error
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from engines.canvas import Canvas, fit_canvas
+from service.errors import StreamError
 
 PAD_GREY = 127
 _SANE_ASPECT = (0.25, 4.0)
@@ -36,12 +38,22 @@ class Painter:
         self._canvas = Canvas(0, 0, 0, 0)
 
     def paint(self, picture: av.VideoFrame, pixel_aspect: Fraction | None = None) -> Painted:
-        """`pixel_aspect` is a pixel's width over its height, None for square. A new array each call, so that the caller may keep it."""
+        """`pixel_aspect` is a pixel's width over its height, None for square. A new array each call, so that the caller may keep it.
+
+        Raises StreamError("codec_unsupported") for a pixel format that swscale does not know.
+        """
         canvas = self._canvas_for(shown_size(picture, pixel_aspect))
         small = self._reformatter.reformat(picture, canvas.content_width, canvas.content_height, "rgb24", interpolation=Interpolation.AREA)
         image_HW3 = np.full((canvas.height, canvas.width, 3), PAD_GREY, np.uint8)
         image_HW3[: canvas.content_height, : canvas.content_width] = _pixels(small)
         return Painted(image_HW3, (canvas.content_height, canvas.content_width), (picture.height, picture.width))
+
+    def _shrink(self, picture: av.VideoFrame, canvas: Canvas) -> av.VideoFrame:
+        width, height = canvas.content_width, canvas.content_height
+        try:
+            return self._reformatter.reformat(picture, width, height, "rgb24", interpolation=Interpolation.AREA)
+        except (av.error.FFmpegError, ValueError) as error:
+            raise StreamError("codec_unsupported", f"pictures in {picture.format.name} cannot be converted: {error}") from None
 
     def _canvas_for(self, shown_hw: tuple[int, int]) -> Canvas:
         if shown_hw != self._shown_hw:

@@ -67,7 +67,7 @@ def _opened(path: Path, max_source_pixels: int) -> Iterator[InputContainer]:
     if not path.is_file():
         raise ValueError(f"{path}: there is no such file")
     try:
-        container = av.open(str(path.absolute()), options=dict(_OPTIONS))
+        container = av.open(str(path.absolute()), options=dict(_OPTIONS), metadata_errors="replace")
     except (av.error.FFmpegError, OSError) as error:
         raise ValueError(f"{path} is not a video that can be read: {error.strerror}") from None
     with container:

@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
@@ -73,7 +74,6 @@ class HttpOpener:
         self._source = urlsplit(source_url)
         self._guard = guard
         self._limits = limits
-        self._tls = ssl.create_default_context()
         self._socket: socket.socket | None = None
         self._cancelled = threading.Event()
         self._prefetched: dict[str, bytes] = {}
@@ -96,7 +96,7 @@ class HttpOpener:
         """Fetch the playlist at `url` ahead of FFmpeg, which gets these same bytes when it asks for it first."""
         data = self._fetch(url, {})
         if not is_playlist(data):
-            raise StreamError("codec_unsupported", f"{origin_of(url)} answers, but not with an HLS playlist (no {'#EXTM3U'} in front)")
+            raise StreamError("codec_unsupported", f"{origin_of(url)} answers, but not with an HLS playlist (no #EXTM3U in front)")
         self._prefetched = {url: data}
         self.playlist = parse_playlist(data, url)
         return self.playlist
@@ -107,6 +107,10 @@ class HttpOpener:
         under_way = self._socket
         if under_way is not None:
             _shut_down(under_way)
+
+    @cached_property
+    def _tls_context(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
 
     def _open(self, url: str, flags: int, options: Mapping[str, str]) -> bytes:
         if flags & _AVIO_FLAG_WRITE:
@@ -170,7 +174,7 @@ class HttpOpener:
         if self._cancelled.is_set():
             _shut_down(plain)
         if target.scheme == "https":
-            self._socket = plain = self._tls.wrap_socket(plain, server_hostname=endpoint.host)
+            self._socket = plain = self._tls_context.wrap_socket(plain, server_hostname=endpoint.host)
         return _DeadlineSocket(plain, deadline_s)
 
     def _headers(self, target: SplitResult, endpoint: Endpoint, options: Mapping[str, str]) -> dict[str, str]:

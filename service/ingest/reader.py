@@ -105,8 +105,9 @@ class StreamReader:
             source.cancel()
 
     def join(self, timeout_s: float | None = None) -> bool:
-        """Wait for the thread; True when it has ended."""
-        self._thread.join(timeout_s)
+        """Wait for the thread; True when it has ended or was never started."""
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return not self._thread.is_alive()
 
     def _run(self) -> None:

@@ -17,7 +17,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from service.errors import StreamError
-from service.ingest.address import AddressGuard, origin_of
+from service.ingest.address import AddressGuard, origin_of, split_endpoint
 from service.ingest.http_io import HttpLimits, HttpOpener
 from service.ingest.playlist import Playlist, choose_variant
 from service.ingest.rtmp import check_certificate, pin_rtmp
@@ -111,6 +111,10 @@ class LiveSource:
     def open(self) -> None:
         """Connect and find the video within about twice the open timeout."""
         try:
+            split_endpoint(self._url)
+        except ValueError as error:
+            raise StreamError("forbidden_address", str(error)) from None
+        try:
             self._begun_s = time.monotonic()
             self._container = self._open_rtmp() if self._http is None else self._open_hls(self._http)
         except (av.error.FFmpegError, OSError) as error:
@@ -170,7 +174,7 @@ class LiveSource:
             check_certificate(endpoint, self._limits.open_timeout_s)
         target = pin_rtmp(self._url, endpoint)
         timeouts = (self._limits.open_timeout_s, min(self._limits.read_timeout_s, self._limits.stall_after_s))
-        return av.open(target.url, format="flv", options={**_RTMP_OPTIONS, **target.options}, timeout=timeouts)
+        return av.open(target.url, format="flv", options={**_RTMP_OPTIONS, **target.options}, timeout=timeouts, metadata_errors="replace")
 
     def _open_hls(self, http: HttpOpener) -> InputContainer:
         url, playlist = self._url, http.prefetch(self._url)
@@ -181,7 +185,8 @@ class LiveSource:
         read_timeout_s = max(self._limits.read_timeout_s, PATIENCE_TARGETS * playlist.target_duration_s)
         open_timeout_s = max(self._limits.open_timeout_s, read_timeout_s)
         options = {**_HLS_OPTIONS, "live_start_index": str(live_start_index(playlist.target_duration_s))}
-        container = av.open(url, format="hls", io_open=http, options=options, timeout=(open_timeout_s, read_timeout_s))
+        timeouts = (open_timeout_s, read_timeout_s)
+        container = av.open(url, format="hls", io_open=http, options=options, timeout=timeouts, metadata_errors="replace")
         http.total_s = read_timeout_s
         return container
 

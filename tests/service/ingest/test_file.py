@@ -63,6 +63,13 @@ def test_a_small_file_that_claims_a_huge_picture_is_too_large(tmp_path: Path, wi
         list(read_file(path, BUDGET))
 
 
+def test_text_in_a_foreign_encoding_does_no_harm(tmp_path: Path) -> None:
+    path = tmp_path / "title.avi"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=10:duration=1", "-metadata", "title=TITLE-HERE", str(path))
+    path.write_bytes(path.read_bytes().replace(b"TITLE-HERE", b"\xff\xfe\xc3(\xe9\xe8\xff\xff\xff\xff"))
+    assert len(list(read_file(path, BUDGET))) == 10
+
+
 def test_a_playlist_on_disk_opens_nothing_else(tmp_path: Path, video_720p: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text(f"ffconcat version 1.0\nfile {video_720p}\n")

@@ -80,6 +80,13 @@ def test_a_forbidden_address_fails_at_once(guard: AddressGuard) -> None:
         assert inner.contacts == 0
 
 
+def test_an_address_of_another_kind_fails_with_a_sentence(guard: AddressGuard) -> None:
+    with Watch("file:///etc/passwd", guard) as watch:
+        watch.until_state("failed")
+    assert watch.codes == ["forbidden_address"]
+    assert "begins with one of" in watch.states[-1][2]
+
+
 def test_connects_stay_within_the_budget(guard: AddressGuard) -> None:
     settings = Settings(backoff_base_s=0.001, backoff_max_s=0.001, connects_per_minute=20)  # five at once, then one each 3 s
     with Watch("rtmp://127.0.0.1:1/live/x", guard, settings=settings) as watch:
