@@ -106,7 +106,10 @@ class Guide:
         for stream in _items(http.get("/v1/streams").json(), "streams"):
             if stream.get("labels") == LABEL:
                 http.delete(f"/v1/streams/{stream['id']}")
-        answer = http.post("/v1/streams", json={"url": self._source.url, "name": self._source.name[:80], "labels": LABEL})
+        wanted: dict[str, Any] = {"url": self._source.url, "labels": LABEL}
+        if self._source.networks:  # the name of an address is the service's own: without secrets
+            wanted["name"] = self._source.name[:80]
+        answer = http.post("/v1/streams", json=wanted)
         if answer.is_error:
             raise _RefusedError(_detail(answer))
         return str(answer.json()["id"])
