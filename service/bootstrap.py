@@ -5,7 +5,6 @@ import contextlib
 import os
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
@@ -25,6 +24,7 @@ from service.policy import load_policies
 from service.settings import Settings
 from service.shard import engine_process, worker
 from service.shard.children import Job
+from service.shard.folder import run_folder
 from service.shard.messages import BEAT_EVERY_S, ApiReady, Beat
 from service.shard.process import begin
 from service.shard.supervisor import Supervisor
@@ -51,7 +51,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool
         embedded = None if settings.redis_url else stack.enter_context(EmbeddedServer.start(settings.data_dir))
         redis_url = embedded.url if embedded else str(settings.redis_url)
         store = stack.enter_context(contextlib.closing(_connect(redis_url)))
-        address = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigil-run-", ignore_cleanup_errors=True))) / "engine.sock"
+        address = stack.enter_context(run_folder()) / "engine.sock"
         work = (settings, address, redis_url, policies)
         supervisor = Supervisor(
             engine=Job("engine", engine_process.main, (settings, address)),
