@@ -32,7 +32,8 @@ class Settings(BaseSettings):
         (), description="Private networks that stream URLs may point to, as CIDR; JSON list. Empty: public addresses only."
     )
     allow_hosts: tuple[str, ...] = Field(
-        (), description="Names the API answers to besides localhost and addresses, such as vigil.example.com; JSON list. Set behind a proxy."
+        (),
+        description="Names the API answers to besides localhost and addresses, such as vigil.example.com; JSON list. Set behind a proxy.",
     )
     allow_origins: tuple[str, ...] = Field(
         (), description="Other sites' pages that may use the API, such as https://desk.example.com; JSON list. Empty: our own page only."
