@@ -32,6 +32,7 @@ class Metrics:
         self.graph_s = Histogram("vigil_graph_seconds", "Association to delta, one frame", ["stream"], registry=r, buckets=SECONDS)
         self.frame_age_s = Histogram("vigil_frame_age_seconds", "Capture to policy decision", ["stream"], registry=r, buckets=SECONDS)
         self.alerts = Counter("vigil_alerts", "Alerts raised", ["stream", "policy", "severity"], registry=r)
+        self.alerts_lost = Counter("vigil_alerts_lost", "Alerts or changes dropped while Redis was away", ["stream"], registry=r)
         self.alert_latency_s = Histogram(
             "vigil_alert_latency_seconds", "Capture of the deciding frame to alert stored", ["stream"], registry=r, buckets=SECONDS
         )

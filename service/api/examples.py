@@ -36,6 +36,8 @@ _STREAM = StreamView(
     height=720,
     seq=412,
     reconnects=0,
+    worker="worker-1",
+    epoch=1,
     last_frame_at_s=1750000019.6,
 )
 _ALERT = Alert(

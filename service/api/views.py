@@ -32,6 +32,8 @@ class StreamView(Struct, frozen=True):
     seq: int
     reconnects: int
     last_frame_at_s: float | None
+    worker: str
+    epoch: int
 
 
 class StreamsView(Struct, frozen=True):
@@ -118,6 +120,8 @@ def view_stream(spec: StreamSpec, status: StreamStatus | None) -> StreamView:
         seq=now.seq,
         reconnects=now.reconnects,
         last_frame_at_s=now.last_frame_at_s,
+        worker=now.worker,
+        epoch=now.epoch,
     )
 
 

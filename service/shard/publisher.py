@@ -1,11 +1,12 @@
 """Writes what a stream has to say, fenced. While Redis is away alerts wait here; a snapshot then stands for the missed deltas.
 
-Bounded: of more than `MAX_WAITING` waiting alerts or changes the oldest go, counted in the log. Knows no frame and no engine.
+Bounded: of more than `MAX_WAITING` waiting alerts or changes the oldest go, counted in log and metric. Knows no frame and no engine.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
 import structlog
 from redis import RedisError
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 
 MAX_WAITING = 1000
 RETRY_EVERY_S = 0.5
+Waiting = TypeVar("Waiting", Alert, AlertChange)
 
 
 class Publisher:
@@ -44,8 +46,8 @@ class Publisher:
 
     def publish(self, result: StepResult, make_blob: Callable[[], StreamBlob]) -> bool:
         """Write one frame's graph, alerts and, when due, state; the first message is a snapshot. True while the preview is watched."""
-        self._opened.extend(result.incidents.opened)
-        self._changed.extend(result.incidents.changed)
+        self._wait_in(self._opened, result.incidents.opened)
+        self._wait_in(self._changed, result.incidents.changed)
         now_s = time.monotonic()
         if now_s < self._next_try_s:
             self._must_resync = True
@@ -69,6 +71,13 @@ class Publisher:
             self._metrics.state_writes.labels("ok").inc()
         except RedisError as error:
             self._missed(error)
+
+    def _wait_in(self, queue: deque[Waiting], fresh: tuple[Waiting, ...]) -> None:
+        lost = len(queue) + len(fresh) - MAX_WAITING
+        if lost > 0:
+            log.error("alerts_lost", stream=self._stream_id, count=lost, why="Redis has been away for too long")
+            self._metrics.alerts_lost.labels(self._stream_id).inc(lost)
+        queue.extend(fresh)
 
     def _written(self, with_blob: bool) -> None:
         self._must_resync = False
