@@ -10,7 +10,7 @@ from service.state.store import Store
 
 log = structlog.get_logger()
 
-Stamp = tuple[int, tuple[tuple[str, int], ...]]
+Marks = tuple[tuple[str, int, int], ...]
 
 
 class PolicySource:
@@ -19,23 +19,24 @@ class PolicySource:
     def __init__(self, store: Store, path: Path | None) -> None:
         self._store = store
         self._path = path
-        self._stamp: Stamp | None = None
+        self._seen: tuple[int, Marks] | None = None
         self.current = PolicySet()
 
     def refresh(self) -> bool:
         """Look again; True when other policies are in force now."""
         try:
-            stamp = (self._store.policies_version(), _file_stamp(self._path))
-            if stamp == self._stamp:
+            now = (self._store.policies_version(), _marks(self._path))
+            if now == self._seen:
                 return False
-            self._stamp = stamp
             self.current = self._load()
         except RedisError as error:
             log.info("policies_not_read", why=str(error))
             return False
         except (PolicyError, OSError) as error:
+            self._seen = now
             log.warning("policies_kept_as_they_were", why=str(error))
             return False
+        self._seen = now
         log.info("policies_in_force", names=[policy.name for policy in self.current.policies])
         return True
 
@@ -46,8 +47,15 @@ class PolicySource:
         return load_policies(self._path) if self._path else PolicySet()
 
 
-def _file_stamp(path: Path | None) -> tuple[tuple[str, int], ...]:
+def _marks(path: Path | None) -> Marks:
+    """Time and size of every policy file; one that is gone has none."""
     if path is None:
         return ()
-    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
-    return tuple((str(file), file.stat().st_mtime_ns) for file in files)
+    marks = []
+    for file in sorted(path.glob("*.yaml")) if path.is_dir() else [path]:
+        try:
+            found = file.stat()
+        except OSError:
+            continue
+        marks.append((str(file), found.st_mtime_ns, found.st_size))
+    return tuple(marks)

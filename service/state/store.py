@@ -24,7 +24,6 @@ MAX_PREVIEWS = 4
 PREVIEW_TTL_S = 10
 METRICS_TTL_S = 15
 IDEMPOTENCY_TTL_S = 24 * 3600
-LONGEST_BLOCK_S = 1.0
 
 
 class CapacityError(ValueError):
@@ -128,12 +127,6 @@ class Store:
         """Changes with every put, patch and delete."""
         last = self._redis.xrevrange(keys.STREAM_CHANGES, count=1)
         return text(last[0][0]) if last else "0-0"
-
-    def wait_streams_change(self, version: str, timeout_s: float) -> str:
-        """The new version as soon as there is one, or `version` after `timeout_s` (1 s at most)."""
-        block_ms = max(1, int(min(timeout_s, LONGEST_BLOCK_S) * 1000))
-        found = self._redis.xread({keys.STREAM_CHANGES: version}, block=block_ms)
-        return self.streams_version() if found else version
 
     # ---- one stream, by its owner -------------------------------------------------------------------------------------------
 

@@ -53,6 +53,17 @@ def test_a_broken_file_leaves_the_policies_as_they_were(store: Store, folder: Pa
     assert names(source) == ["one"]
 
 
+def test_a_file_that_vanishes_keeps_its_policies_and_comes_back(store: Store, folder: Path) -> None:
+    source = PolicySource(store, folder / "one.yaml")
+    source.refresh()
+    (folder / "one.yaml").unlink()
+    assert not source.refresh()
+    assert names(source) == ["one"]
+    (folder / "one.yaml").write_text(RULE.format(name="again"))
+    assert source.refresh()
+    assert names(source) == ["again"]
+
+
 def test_stored_policies_go_before_files(store: Store, folder: Path) -> None:
     source = PolicySource(store, folder)
     source.refresh()
