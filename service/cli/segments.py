@@ -77,7 +77,7 @@ def cut(wanted: Plan) -> Iterator[Segment]:
         yield Segment(sink.take(), max(end_s - start_s, 0.04))
 
 
-_TS_OPTIONS = {"mpegts_flags": "pat_pmt_at_frames", "flush_packets": "1"}
+_TS_OPTIONS = {"mpegts_flags": "pat_pmt_at_frames+initial_discontinuity", "flush_packets": "1"}
 
 
 class _Sink(io.RawIOBase):
