@@ -26,8 +26,8 @@ class CameraKey(NamedTuple):
 CAMERA_KEYS = (
     CameraKey(0.00, (0.05, 1.38, 1.60), (-1.40, 0.72, -1.20)),
     CameraKey(0.28, (-0.45, 1.32, 1.15), (-1.50, 0.70, -1.20)),
-    CameraKey(0.44, (0.40, 1.36, 1.50), (1.62, 1.06, -0.20)),
-    CameraKey(0.82, (0.72, 1.34, 1.22), (1.66, 1.10, -0.10)),
+    CameraKey(0.44, (0.66, 1.36, 1.26), (1.66, 1.08, -0.12)),
+    CameraKey(0.82, (0.76, 1.35, 1.18), (1.65, 1.09, -0.10)),
     CameraKey(1.00, (0.05, 1.38, 1.60), (-1.40, 0.72, -1.20)),
 )
 
@@ -70,7 +70,6 @@ class DemoScene:
         room = self.room
         sofa = room.place("SC/clear_sofa", -1.55, -1.75)
         man = room.seat(sofa, "RE/sitMale02", -0.3, back=0.1)
-        room.hold(man, "KL/red-wine-bottle-01", "right", down=0.13)
         table = room.place("CB/coffeeTable", -1.3, -0.6, 0.08)
         room.on(table, "CB/laptop", 0.22, -0.02, -0.25)
         room.on(table, "SC/bowlWithFruits", -0.24, 0.02)
@@ -83,17 +82,17 @@ class DemoScene:
 
     def _furnish_dining(self) -> list[Sway]:
         room = self.room
-        woman = room.place("RE/holdingFemale01", 1.55, 0.05, -0.55)
-        room.hold(woman, "C0/plasticCup", "left", down=0.07, scale=1.5)
+        woman = room.place("RE/holdingFemale01", 1.5, 0.11, -1.0)
+        room.hold(woman, "C0/plasticCup", "left", shift=(-0.055, -0.045, 0.03), scale=1.55)
         table = room.place("CB/table", 1.9, -1.35, 0.0)
         room.on(table, "SC/birthday_cake", 0.15, 0.1)
-        room.on(table, "SC/wine_bottle", -0.45, 0.05)
+        room.on(table, "SC/wine_bottle", -0.08, 0.05)
         chair = room.place("CB/kitchenChair", 1.55, -1.95)
         girl = room.seat(chair, "RE/girlSittingTable", back=0.1)
         window = room.place("SC/window_2x3_regular", 0.8, -2.33)
         self._sky_behind(window)
         room.place("C0/refrigerator", 2.5, -1.0, -math.pi / 2)
-        return [Sway(woman, 6, 0.06, 0.004), Sway(girl, 4, 0.05, 0.002)]
+        return [Sway(woman, 6, 0.03, 0.004), Sway(girl, 4, 0.05, 0.002)]
 
     def _sky_behind(self, window: Thing) -> None:
         x, z = float(window.pose[0, 3]), -ROOM_DEPTH / 2 + 0.01

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from model.render.assets import Asset
+from model.render.assets import Asset, Point
 from model.render.furniture import FurnitureLibrary
 from model.render.gl import pyrender
 
@@ -78,12 +78,12 @@ class Room:
         z = 0.55 * z_back + 0.45 * z_front - person.pelvis_z - back
         return self._attach(support, person_id, pose(x, support.asset.support - person.seat - SINK_INTO_SEAT, z))
 
-    def hold(self, person: Thing, asset_id: str, hand: str = "left", down: float = 0.0, yaw: float = 0.0, scale: float = 1.0) -> Thing:
-        """In a hand of a person, `down` metres below the palm's point."""
+    def hold(self, person: Thing, asset_id: str, hand: str = "left", shift: Point = (0.0, -0.07, 0.03), scale: float = 1.0) -> Thing:
+        """In a hand of a person; `shift` leads from the palm to the thing's base, in the person's own frame."""
         if hand not in person.asset.hands:
             raise ValueError(f"{person.asset.id} has no free {hand} hand")
-        x, y, z = person.asset.hands[hand]
-        return self._attach(person, asset_id, pose(x, y - down, z + 0.03, yaw, scale))
+        x, y, z = (palm + step for palm, step in zip(person.asset.hands[hand], shift, strict=True))
+        return self._attach(person, asset_id, pose(x, y, z, 0.0, scale))
 
     def quad(self, corners: npt.ArrayLike, repeat: tuple[float, float], texture: Texture, roughness: float = 0.9) -> None:
         """A textured rectangle; four corners counter-clockwise seen from its front."""
