@@ -15,7 +15,7 @@ DEFAULT   := $(VENV)/.default-$(call key,$(PINS_BASE))
 DEV       := $(VENV)/.dev-$(call key,$(PINS_DEV))
 PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check train bench clip lock servers clean
+.PHONY: help demo test check train bench clip files screenshot lock servers clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-8s %s\n", $$1, $$2}'
@@ -41,6 +41,12 @@ bench: $(DEFAULT) ## measure this machine (ARGS="--help" says more)
 
 clip: $(DEV) servers ## render the demo clip again (about ten minutes)
 	@$(VIGIL) data demo-clip --out $(CLIP)
+
+files: $(DEV) ## write docs/files.md, one line a file, again
+	@$(BIN)/python -m tests.repository.file_list
+
+screenshot: $(DEV) servers ## take the README's picture of the running product again
+	@$(BIN)/python -m tests.browser.screenshot docs/console.png
 
 lock: $(DEV) ## pin the newest allowed versions again, with hashes and without any index address
 	@requirements/lock $(BIN)/uv
