@@ -25,6 +25,6 @@ def test_the_origin_copies_it_in_segments_of_one_second() -> None:
     assert {round(segment.duration_s, 3) for segment in cut(wanted)} == {1.0}
 
 
-@pytest.mark.parametrize("words", ["CC BY 3.0", "Reallusion", "Scopia", "Kator", "Blend Swap", "do not endorse"])
+@pytest.mark.parametrize("words", ["CC BY 3.0", "Reallusion", "Scopia", "Blend Swap", "do not endorse"])
 def test_its_credits_lie_beside_it(words: str) -> None:
     assert words in Path(CLIP).with_name("ATTRIBUTION.txt").read_text(encoding="utf-8")
