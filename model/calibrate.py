@@ -3,7 +3,7 @@
 X pairs of all frames, K predicates, B batch.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -29,6 +29,7 @@ class Observed:
 
     probs_XK: Tensor
     labels_XK: Tensor
+    blurred_X: Tensor
     names_right: float
     detector_names_right: float
 
@@ -50,7 +51,7 @@ class Score:
 def observe(head: SceneHead, prototypes: Prototypes, samples: Samples, *, use_memory: bool = True, seed: int = 0) -> Observed:
     """Run clips frame by frame; without memory every frame starts empty."""
     generator = torch.Generator().manual_seed(seed)
-    probs, labels, right, total = [], [], torch.zeros(2), 0
+    probs, labels, blurred, right, total = [], [], [], torch.zeros(2), 0
     for rows_B in samples.batches(128, None):
         state = _empty(head, len(rows_B))
         for index in range(samples.num_frames):
@@ -62,11 +63,12 @@ def observe(head: SceneHead, prototypes: Prototypes, samples: Samples, *, use_me
             known_BQ = pair_targets(clip.targets, found).known_BQ > 0
             probs.append(head.probabilities(found)[known_BQ])
             labels.append(pair_targets(clip.targets, found).labels_BQK[known_BQ])
+            blurred.append(clip.blurred_B.unsqueeze(1).expand_as(known_BQ)[known_BQ])
             named_BN = (clip.targets.real_BN >= 0) & (clip.entities.scores_BN > 0)
             guesses = (found.name_logits_BNC, clip.entities.class_probs_BNC)
             right += torch.stack([(guess.argmax(2) == clip.targets.real_BN)[named_BN].float().sum() for guess in guesses])
             total += int(named_BN.sum())
-    return Observed(torch.cat(probs), torch.cat(labels), *(right / max(total, 1)).tolist())
+    return Observed(torch.cat(probs), torch.cat(labels), torch.cat(blurred), *(right / max(total, 1)).tolist())
 
 
 def _empty(head: SceneHead, count: int) -> tuple[Tensor, Tensor]:
@@ -106,6 +108,12 @@ def score(observed: Observed) -> tuple[Score, ...]:
         quality = average_precision(probs_X, labels_X)
         scores.append(Score(name, name in PUBLISHED, threshold, quality, precision, recall, positives))
     return tuple(scores)
+
+
+def only_blurred(observed: Observed) -> Observed:
+    """The part that comes from blurred frames."""
+    at_X = observed.blurred_X
+    return replace(observed, probs_XK=observed.probs_XK[at_X], labels_XK=observed.labels_XK[at_X], blurred_X=at_X[at_X])
 
 
 def mean_average_precision(observed: Observed) -> float:

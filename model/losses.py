@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from model.scene_head import FIRST_CONTACT, FIRST_SPATIAL, SUPPORT, Relations, support_softmax
+from model.scene_head import FIRST_CONTACT, FIRST_SPATIAL, NUM_SCENE_SLOTS, SUPPORT, Relations, support_softmax
 from model.vocabulary import CONTACTING
 
 NONE_OF_THEM = len(SUPPORT)
 ATTENTION_WEIGHT = 0.3
-NAME_WEIGHT = 0.1
+NAME_WEIGHT = 0.5
+SLOT_WEIGHT = 0.1
 SINGLE = [FIRST_CONTACT + index for index in range(len(CONTACTING)) if FIRST_CONTACT + index not in SUPPORT]
 
 
@@ -63,7 +64,19 @@ def name_loss(found: Relations, targets: Targets, scores_BN: Tensor) -> Tensor:
     return (each_BN * real_BN.flatten()).sum() / real_BN.sum().clamp(min=1)
 
 
+def slot_loss(found: Relations, targets: PairTargets) -> Tensor:
+    """A pair should read and write the slots of the contacts and places that hold for it: minus log of its attention to them."""
+    num_predicates = targets.labels_BQK.shape[2]
+    num_objects = found.pair_to_BQP.shape[2] - num_predicates - NUM_SCENE_SLOTS
+    to_BQK = found.pair_to_BQP[..., num_objects : num_objects + num_predicates]
+    true_BQK = targets.labels_BQK.clone()
+    true_BQK[..., :FIRST_SPATIAL] = 0.0
+    each_BQ = -((to_BQK * true_BQK).sum(2) + 1e-4).log() * targets.known_BQ
+    return each_BQ.sum() / targets.known_BQ.sum().clamp(min=1.0)
+
+
 def total_loss(found: Relations, targets: Targets, scores_BN: Tensor, allowed_CK: Tensor) -> Tensor:
     """What training minimises for one frame of a batch."""
     pairs = pair_targets(targets, found)
-    return relation_loss(found, pairs, allowed_CK) + NAME_WEIGHT * name_loss(found, targets, scores_BN)
+    slots = SLOT_WEIGHT * slot_loss(found, pairs)
+    return relation_loss(found, pairs, allowed_CK) + slots + NAME_WEIGHT * name_loss(found, targets, scores_BN)

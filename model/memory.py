@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-EVIDENCE_PER_S = 8.0
+EVIDENCE_PER_S = 30.0
 """Evidence that one fully reliable token adds in a second."""
-HALF_TRUST = 1.0
+HALF_TRUST = 0.5
 """Evidence at which memory and text prototype count equally."""
 MAX_EVIDENCE = 64.0
 MAX_DT_S = 10.0
@@ -83,6 +83,6 @@ class ProxMemory(nn.Module):
         step_BP1 = (added_BP / (prior_BP + added_BP + EPS)).unsqueeze(2)
         return memory_BPD + step_BP1 * (mean_BPD - memory_BPD), (prior_BP + added_BP).clamp(max=MAX_EVIDENCE)
 
-    def values(self, tokens_BLD: Tensor) -> Tensor:
-        """What tokens write: unit vectors, so that no mean ever grows beyond length one."""
-        return F.normalize(self.write_value(tokens_BLD), dim=2)
+    def values(self, read_BLD: Tensor) -> Tensor:
+        """What tokens write after reading: unit vectors, so that no mean ever grows beyond length one."""
+        return F.normalize(self.write_value(read_BLD), dim=2)

@@ -12,7 +12,7 @@ from model.world.things import GROUP_OF, INDEX
 
 TABLE = """
 seat   sitting_on .35, leaning_on .03, touching .06, standing_on .01, lying_on .03, holding .01
-bed    sitting_on .2, lying_on .15, standing_on .08, leaning_on .04, touching .08
+bed    sitting_on .25, lying_on .15, standing_on .1, leaning_on .04, touching .08
 table  touching .25, leaning_on .12, sitting_on .01, standing_on .003, wiping .004
 ride   sitting_on .35, holding .05, touching .08
 board  standing_on .4, holding .15, carrying .08, touching .03

@@ -66,6 +66,7 @@ class Clip:
     entities: Entities
     aspect_B: Tensor
     dt_B: Tensor
+    blurred_B: Tensor
     targets: Targets
 
 
@@ -94,7 +95,8 @@ class Samples:
         groups = [attention, torch.from_numpy(frames.spatial_SQNG[at]), torch.from_numpy(frames.contacting_SQNG[at])]
         labels_BNNK = torch.cat([group.float() for group in groups], 3)
         targets = Targets(labels_BNNK, torch.from_numpy(frames.real_SN[at]))
-        return Clip(entities, torch.from_numpy(frames.aspect_S[at]), torch.from_numpy(frames.dt_S[at]), targets)
+        aspect_B, dt_B, blurred_B = (torch.from_numpy(values[at]) for values in (frames.aspect_S, frames.dt_S, frames.blurred_S))
+        return Clip(entities, aspect_B, dt_B, blurred_B, targets)
 
     def pair_frequencies(self) -> Tensor:
         """(C, K): how often each predicate holds between a reported person and a reported thing of a class; .5 where too few are seen."""

@@ -8,6 +8,7 @@ B batch, N entity slots, Q proposed pairs (R/2), R rows, K predicates (3 attenti
 P memory slots (C + K + 2 for the scene), D width, 4 = (x0, y0, x1, y1) as fractions of the canvas.
 """
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -23,11 +24,15 @@ NUM_PAIRS = 32
 NUM_SCENE_SLOTS = 2
 PERSON = 0
 HIDDEN = 256
+PLACE_RATES = (0.5, 1.0, 2.0)
+NUM_PLACE_COLUMNS = 8 + 4 * len(PLACE_RATES)
 CONTEXT = 64
 LOGIT_SCALE = 8.0
 NAME_SCALE = 12.0
 GATE_START, GATE_FULL = 0.3, 0.5
 """Spatial relations fade in as the chance that the person touches or looks at the thing grows from the first to the second."""
+PERSON_FROM, PERSON_SURE = 0.5, 0.7
+"""Shares of the name from which an entity may act as a person, and from which it fully does."""
 CARRIER_RATIO = 1.3
 """How much larger a thing is than what it may carry."""
 
@@ -57,12 +62,13 @@ class Proposals(NamedTuple):
 
 
 class Relations(NamedTuple):
-    """What training needs: raw logits of every proposed pair, the class mixture of its thing, name logits, and the new memory."""
+    """What training needs of every proposed pair: raw logits, slot attention, class mixture; and name logits and the new memory."""
 
     proposals: Proposals
     logits_BQK: Tensor
     thing_class_BQC: Tensor
     name_logits_BNC: Tensor
+    pair_to_BQP: Tensor
     memory_BPD: Tensor
     counts_BP: Tensor
 
@@ -80,7 +86,7 @@ class SceneHead(nn.Module):
         self.num_pairs = num_pairs
         self.num_slots = num_classes + num_predicates + NUM_SCENE_SLOTS
         self.memory = ProxMemory(dim, self.num_slots)
-        self.place = nn.Linear(8, dim)
+        self.place = nn.Linear(NUM_PLACE_COLUMNS, dim)
         self.geometry_norm = nn.LayerNorm(NUM_COLUMNS + 6)
         self.names = nn.ModuleList(nn.Linear(dim, CONTEXT) for _ in range(4))
         self.pair = nn.Sequential(
@@ -136,16 +142,15 @@ class SceneHead(nn.Module):
         pair_to_BQP = self.memory.attend(pair_BQD, slots_BPD, self.kind_pair_P)
         pair_read_BQD = self.memory.read(pair_BQD, pair_to_BQP, slots_BPD)
 
-        tokens_BLD = torch.cat([entity_BND, pair_BQD], 1)
         read_BLD = torch.cat([entity_read_BND, pair_read_BQD], 1)
         evidence_BL = self.memory.weigh(read_BLD, torch.cat([entities.scores_BN, proposals.weight_BQ], 1))
         attention_BLP = torch.cat([entity_to_BNP, pair_to_BQP], 1)
-        written = self.memory.write(self.memory.values(tokens_BLD), attention_BLP, evidence_BL, memory_BPD, counts_BP, dt_B)
+        written = self.memory.write(self.memory.values(read_BLD), attention_BLP, evidence_BL, memory_BPD, counts_BP, dt_B)
 
         weights_KD = LOGIT_SCALE * predicate_prototypes_KD + self.weight_delta
         logits_BQK = F.normalize(pair_read_BQD, dim=2) @ weights_KD.T + self.bias
         names_BNC = NAME_SCALE * F.normalize(entity_read_BND, dim=2) @ object_prototypes_CD.T
-        return Relations(proposals, logits_BQK, take(class_BNC, proposals.thing_BQ), names_BNC, *written)
+        return Relations(proposals, logits_BQK, take(class_BNC, proposals.thing_BQ), names_BNC, pair_to_BQP, *written)
 
     def probabilities(self, found: Relations) -> Tensor:
         """Published probabilities (B, Q, K): priors, masks, one softmax for support, and the relevance gate on spatial relations."""
@@ -165,11 +170,14 @@ class SceneHead(nn.Module):
         return probs_BQK * (found.thing_class_BQC @ self.allowed_CK) * used_BQ1
 
     def _places(self, boxes_BN4: Tensor, aspect_B: Tensor) -> Tensor:
-        """What a box says of an entity: where it is and how large (B, N, D)."""
+        """What a box says of an entity: where it is, coarse and fine, and how large (B, N, D)."""
         width_BN, height_BN = sides(boxes_BN4)
         aspect_B1 = aspect_B[:, None].expand_as(width_BN)
         columns = [boxes_BN4[..., 0] / aspect_B1, boxes_BN4[..., 1], boxes_BN4[..., 2] / aspect_B1, boxes_BN4[..., 3]]
         columns += [width_BN.log(), height_BN.log(), (width_BN / height_BN).log(), aspect_B1]
+        for low, high in ((columns[0], columns[2]), (columns[1], columns[3])):
+            waves = [math.pi * rate * (low + high) for rate in PLACE_RATES]
+            columns += [wave.sin() for wave in waves] + [wave.cos() for wave in waves]
         out: Tensor = self.place(torch.stack(columns, 2))
         return out
 
@@ -207,8 +215,8 @@ def propose(boxes_BN4: Tensor, class_BNC: Tensor, scores_BN: Tensor, num_pairs: 
     gap_x_BNN, gap_y_BNN = gaps(boxes_BN4[:, :, None], boxes_BN4[:, None])
     _, height_BN = sides(boxes_BN4)
     near_BNN = 1.0 / (1.0 + 3.0 * (gap_x_BNN + gap_y_BNN) / height_BN[:, :, None])
-    person_BN = class_BNC[..., PERSON] * scores_BN
-    thing_BN = (class_BNC.sum(2) - class_BNC[..., PERSON]) * scores_BN
+    is_person_BN = ((class_BNC[..., PERSON] - PERSON_FROM) / (PERSON_SURE - PERSON_FROM)).clamp(0.0, 1.0)
+    person_BN, thing_BN = is_person_BN * scores_BN, (class_BNC.sum(2) - class_BNC[..., PERSON]) * scores_BN
     affinity_BNN = person_BN[:, :, None] * thing_BN[:, None] * near_BNN * (1.0 - torch.eye(count).to(boxes_BN4))
     weight_BQ, cell_BQ = affinity_BNN.flatten(1).topk(num_pairs, dim=1)
     person_BQ = torch.div(cell_BQ, count, rounding_mode="floor")

@@ -34,13 +34,13 @@ class Recipe:
     """What one training run does."""
 
     seed: int = 7
-    num_scenes: int = 30_000
+    num_scenes: int = 40_000
     num_clips: int = 4_000
     epochs: int = 4
     batch: int = 128
     clip_batch: int = 48
     workers: int = 2
-    prior_strength: float = 0.5
+    prior_strength: float = 0.25
     use_memory: bool = True
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from model.calibrate import Observed, mean_average_precision, observe, score
+from model.calibrate import Observed, mean_average_precision, observe, only_blurred, score
 from model.head_file import LoadedHead, save_head
 from model.samples import Plan, Samples
 from model.train import CLIP_FRAMES, DIM, Recipe, train
@@ -57,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
 def _figures(observed: Observed) -> dict[str, float]:
     return {
         "mean_average_precision": round(mean_average_precision(observed), 4),
+        "on_blurred_frames": round(mean_average_precision(only_blurred(observed)), 4),
         "names_right": round(observed.names_right, 4),
         "detector_names_right": round(observed.detector_names_right, 4),
         "pairs": len(observed.probs_XK),

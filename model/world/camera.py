@@ -15,7 +15,8 @@ from model.world.things import Float
 
 HIGH_SHARE = 0.15
 OVERHEAD_SHARE = 0.07
-CLOSE_SHARE = 0.45
+CLOSE_SHARE = 0.4
+CLOSEST_SHARE = 0.1
 FACING_SHARE = 0.65
 ASPECTS = (16 / 9, 4 / 3, 9 / 16, 1.25)
 ASPECT_SHARES = (0.6, 0.2, 0.15, 0.05)
@@ -45,7 +46,12 @@ def draw_camera(rng: np.random.Generator, posed: Posed) -> Camera:
     """A camera that looks at person 0: at the trunk, neck, head, hands or table, from near or far."""
     count = len(posed.people.pose_SQ)
     target = _points_of_interest(rng, posed) + rng.normal(0, 0.18, (count, 3))
-    span = np.where(rng.random(count) < CLOSE_SHARE, rng.uniform(0.45, 1.3, count), rng.uniform(1.3, 3.5, count))
+    near = rng.random(count)
+    span = np.select(
+        [near < CLOSEST_SHARE, near < CLOSEST_SHARE + CLOSE_SHARE],
+        [rng.uniform(0.3, 0.6, count), rng.uniform(0.45, 1.3, count)],
+        rng.uniform(1.3, 3.5, count),
+    )
     distance = np.maximum(span / (2 * np.tan(rng.uniform(0.5, 1.1, count) / 2)), 0.45)
     facing = rng.random(count) < FACING_SHARE
     azimuth = posed.people.facing_SQ[:, 0] + np.where(facing, rng.normal(0, 0.7, count), rng.uniform(-np.pi, np.pi, count))

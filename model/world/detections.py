@@ -21,9 +21,14 @@ NUM_GHOSTS = 3
 NUM_SLOTS = NUM_PEOPLE + NUM_THINGS + NUM_GHOSTS
 GHOST_SHARE = 0.22
 MISNAMED_SHARE = 0.06
-FLICKER_SHARE = 0.05
+FLICKER_SHARE = 0.1
 LASTING_JITTER = 0.018
-FRAME_JITTER = 0.018
+FRAME_JITTER = 0.022
+BLURRED_SHARE = 0.2
+"""Frames (motion blur, compression) whose boxes, scores and names are much worse than their neighbours'."""
+BLURRED_JITTER = 3.0
+LARGE = 0.3
+"""A person's box of this size (square root of its area) is found even where it shows but an arm."""
 SMALLEST = 0.012
 """Boxes narrower or lower than this share of the frame's height are never reported."""
 
@@ -50,7 +55,7 @@ class Frames:
     """Detections of many frames with their truth. `label_SN` is what the detector says, `real_SN` what it is (-1: a ghost).
 
     Boxes are fractions of the canvas, `aspect_S` the canvas's width over height; a slot that is not reported has score 0.
-    `dt_S` is the time since the clip's previous frame in seconds.
+    `dt_S` is the time since the clip's previous frame in seconds; `blurred_S` marks frames that are much worse than their neighbours.
     """
 
     boxes_SN4: npt.NDArray[np.float32]
@@ -61,6 +66,7 @@ class Frames:
     real_SN: npt.NDArray[np.int64]
     aspect_S: npt.NDArray[np.float32]
     dt_S: npt.NDArray[np.float32]
+    blurred_S: Bool
     attention_SQN: npt.NDArray[np.int8]
     spatial_SQNG: Bool
     contacting_SQNG: Bool
@@ -108,9 +114,11 @@ def detect(
 ) -> Frames:  # fmt: skip
     """What the detector reports of each frame, beside the truth."""
     exact = np.concatenate([sight.person_boxes_SQ4, sight.thing_boxes_ST4, _ghost_boxes(sight, quirks)], 1)
-    boxes = _jitter(rng, exact, quirks, camera)
+    blurred_S1 = rng.random((len(exact), 1)) < BLURRED_SHARE
+    boxes = _jitter(rng, exact, quirks, camera, blurred_S1)
     reported, scores = _report(rng, posed, sight, quirks, boxes)
-    flicker = rng.random(reported.shape) < FLICKER_SHARE
+    scores = np.where(blurred_S1, scores * rng.uniform(0.5, 1.0, scores.shape), scores)
+    flicker = rng.random(reported.shape) < np.where(blurred_S1, 3 * FLICKER_SHARE, FLICKER_SHARE)
     real = np.concatenate([np.full_like(posed.people.pose_SQ, PERSON), posed.things.class_ST, np.full_like(quirks.ghost_SG, -1, int)], 1)
     wide, tall = quirks.filled_S2[:, 0], quirks.filled_S2[:, 1]
     scale = np.stack([wide / camera.aspect_S, tall] * 2, -1)[:, None]
@@ -124,6 +132,7 @@ def detect(
         real_SN=real,
         aspect_S=(camera.aspect_S * tall / wide).astype(np.float32),
         dt_S=dt_S.astype(np.float32),
+        blurred_S=blurred_S1[:, 0],
         attention_SQN=attention.astype(np.int8),
         spatial_SQNG=spatial,
         contacting_SQNG=contacting,
@@ -139,12 +148,13 @@ def _ghost_boxes(sight: Sight, quirks: Quirks) -> Float:
     return np.concatenate([centre - half, centre + half], -1)
 
 
-def _jitter(rng: np.random.Generator, exact: Float, quirks: Quirks, camera: Camera) -> Float:
+def _jitter(rng: np.random.Generator, exact: Float, quirks: Quirks, camera: Camera, blurred_S1: Bool) -> Float:
     """Boxes cut by the frame, then moved by lasting and momentary errors in proportion to their size, and cut again."""
     edge = np.stack([camera.aspect_S, np.ones_like(camera.aspect_S)] * 2, -1)[:, None]
     cut = exact.clip(0, edge)
     sides = np.maximum(cut[..., 2:] - cut[..., :2], 0.01)
-    error = quirks.bias_SN4 + rng.normal(0, FRAME_JITTER, exact.shape)
+    momentary = FRAME_JITTER * np.where(blurred_S1, BLURRED_JITTER, 1.0)[..., None]
+    error = quirks.bias_SN4 + momentary * rng.normal(size=exact.shape)
     boxes = cut + error * np.concatenate([sides, sides], -1) + rng.normal(0, 0.003, exact.shape)
     out: Float = boxes.clip(0, edge)
     return out
@@ -154,7 +164,8 @@ def _report(rng: np.random.Generator, posed: Posed, sight: Sight, quirks: Quirks
     """Which slots are reported, and with what score: seen and large things surely, hidden ones rarely, missed ones sometimes faintly."""
     sides = boxes[..., 2:] - boxes[..., :2]
     size = np.sqrt(np.maximum(sides, 0).prod(-1))
-    people = 18 * (sight.person_seen_SQ - 0.2) + 3 * sight.head_seen_SQ + 1
+    filling = size[:, :NUM_PEOPLE] > LARGE
+    people = 18 * (sight.person_seen_SQ - 0.2) + 3 * sight.head_seen_SQ + 2.5 * filling + 1
     seen = 8 * (np.minimum(2 * sight.thing_seen_ST, 1.3 * sight.thing_inside_ST) - 0.3)
     seen -= np.maximum(0, 0.05 - size[:, NUM_PEOPLE:-NUM_GHOSTS]) * 60
     ghosts = np.full(quirks.ghost_SG.shape, 0.3)

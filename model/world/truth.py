@@ -19,6 +19,8 @@ from model.world.things import SMALL, Bool, Float, Int, is_any
 LOOKING, NOT_LOOKING, UNSURE = range(3)
 HAND_RADIUS_M = 0.045
 NEAR_BODY_M = 0.12
+IN_FRONT_RAD, BESIDE_RAD, BEHIND_RAD = 1.1, 0.8, 2.2
+"""In front: within 63 degrees of where the body faces, as annotators use the word; beside begins before that ends."""
 
 
 class Truth(NamedTuple):
@@ -119,9 +121,9 @@ def _spatial(posed: Posed, contacts: _Contacts) -> Bool:
     above = (bottom[:, None] > (body.head_SQ3[..., 2] + 0.06 * people.height_SQ)[..., None]) & (gap < 1.2)
     free, lying = ~beneath & ~above, (people.pose_SQ == LIE)[..., None]
     upright, over = free & ~lying, bottom[:, None] > pelvis
-    in_front = (upright & (angle < 0.95)) | (free & lying & over)
-    behind = upright & (angle > 2.2) & (gap > 0.05)
-    beside = (upright & (angle > 0.7) & (angle < 2.4) & (np.hypot(ahead, aside) > 0.12)) | (free & lying & ~over)
+    in_front = (upright & (angle < IN_FRONT_RAD)) | (free & lying & over)
+    behind = upright & (angle > BEHIND_RAD) & (gap > 0.05)
+    beside = (upright & (angle > BESIDE_RAD) & (angle < BEHIND_RAD + 0.2) & (np.hypot(ahead, aside) > 0.12)) | (free & lying & ~over)
     inside = contacts.support_SQT & is_any(things.class_ST, "car")[:, None]
     labels = {"above": above, "beneath": beneath, "in_front_of": in_front, "behind": behind, "on_the_side_of": beside, "in": inside}
     return np.stack([labels[name] for name in SPATIAL], -1)

@@ -15,7 +15,15 @@ def relations(logits: torch.Tensor, weight: float = 0.5, person: int = 0) -> Rel
     proposals = Proposals(torch.tensor([[person]]), torch.tensor([[2]]), torch.tensor([[weight]]))
     thing_class = torch.zeros(1, 1, C)
     thing_class[..., 1] = 1.0
-    return Relations(proposals, logits.view(1, 1, K), thing_class, torch.zeros(1, 3, C), torch.zeros(1), torch.zeros(1))
+    return Relations(
+        proposals,
+        logits.view(1, 1, K),
+        thing_class,
+        torch.zeros(1, 3, C),
+        torch.full((1, 1, C + K + 2), 1 / 4),
+        torch.zeros(1),
+        torch.zeros(1),
+    )
 
 
 def test_with_flat_logits_every_part_costs_its_entropy() -> None:
