@@ -17,7 +17,11 @@ from model.vocabulary import MODERATION_V1
 PUBLISHED = ("beneath", "in_front_of", "holding", "sitting_on", "standing_on", "touching", "wearing")
 """What boxes alone can tell; the rest is held back until pixels have taught it."""
 AIMED_PRECISION = 0.9
+AIMED_INSTEAD = {"in_front_of": 0.85}
+"""The world draws people at any angle; on real clips what passes at this aim was right throughout (LOG.md, 2026-11-23)."""
 LOWEST_THRESHOLD = 0.7
+LOWEST_INSTEAD = {"sitting_on": 0.85}
+"""On real clips a child who jumps with arms spread was said to sit, at up to .80 (LOG.md, 2026-11-23)."""
 HIGHEST_THRESHOLD = 0.95
 WARM_UP_FRAMES = 3
 """Frames at the start of a clip that no figure counts: the memory is empty there."""
@@ -86,12 +90,12 @@ def average_precision(probs_X: Tensor, labels_X: Tensor) -> float:
     return float((precision_X * ranked_X).sum() / positives)
 
 
-def choose_threshold(probs_X: Tensor, labels_X: Tensor) -> float:
-    """The lowest threshold of at least `LOWEST_THRESHOLD` that holds the aimed precision; the highest allowed where none does."""
-    steps = torch.arange(LOWEST_THRESHOLD, HIGHEST_THRESHOLD + 1e-6, 0.01)
+def choose_threshold(probs_X: Tensor, labels_X: Tensor, lowest: float = LOWEST_THRESHOLD, aim: float = AIMED_PRECISION) -> float:
+    """The lowest threshold of at least `lowest` that holds the aimed precision; the highest allowed where none does."""
+    steps = torch.arange(lowest, HIGHEST_THRESHOLD + 1e-6, 0.01)
     for threshold in steps.tolist():
         chosen_X = probs_X >= threshold
-        if chosen_X.any() and float(labels_X[chosen_X].mean()) >= AIMED_PRECISION:
+        if chosen_X.any() and float(labels_X[chosen_X].mean()) >= aim:
             return round(float(threshold), 2)
     return HIGHEST_THRESHOLD
 
@@ -101,7 +105,8 @@ def score(observed: Observed) -> tuple[Score, ...]:
     scores = []
     for row, name in enumerate(MODERATION_V1.predicates):
         probs_X, labels_X = observed.probs_XK[:, row], observed.labels_XK[:, row]
-        threshold = choose_threshold(probs_X, labels_X)
+        lowest, aim = LOWEST_INSTEAD.get(name, LOWEST_THRESHOLD), AIMED_INSTEAD.get(name, AIMED_PRECISION)
+        threshold = choose_threshold(probs_X, labels_X, lowest, aim)
         chosen_X = probs_X >= threshold
         hits, positives = float(labels_X[chosen_X].sum()), int(labels_X.sum())
         precision, recall = hits / max(int(chosen_X.sum()), 1), hits / max(positives, 1)

@@ -10,10 +10,12 @@ from model.world.scene import (
     FLOOR,
     HELD_LEFT,
     HELD_RIGHT,
+    JUMP,
     LEAN,
     LIE,
     NUM_PEOPLE,
     SIT,
+    STAND,
     SUPPORT,
     TABLE,
     TABLE_TOP,
@@ -29,6 +31,8 @@ REST, GESTURE, HOLD, REACH, MISS, FACE = range(6)
 ACTION_SHARES = (0.24, 0.10, 0.27, 0.19, 0.16, 0.04)
 FRONT, LOW, MOUTH, DOWN, RAISED = range(5)
 MODE_SHARES = (0.42, 0.22, 0.14, 0.12, 0.10)
+CHILD_HEIGHT_M = 1.4
+"""Children below this, and people who jump, wave their arms half of the time."""
 ARM_SHARE = 0.43
 """Reach of an arm as a share of body height."""
 
@@ -71,6 +75,8 @@ def draw_hands(rng: np.random.Generator, scene: Scene, body: Body) -> Hands:
     """What every hand does, and the point it goes to on the thing it reaches for."""
     shape = (len(scene.people.pose_SQ), NUM_PEOPLE, 2)
     action = rng.choice(6, shape, p=ACTION_SHARES)
+    romps = ((scene.people.pose_SQ == JUMP) | (scene.people.height_SQ < CHILD_HEIGHT_M)) & np.isin(scene.people.pose_SQ, [STAND, JUMP])
+    action = np.where(romps[..., None] & (rng.random(shape) < 0.5), GESTURE, action)
     both = (action[..., 0] == HOLD) & (rng.random(shape[:2]) < 0.2)
     action[..., 1] = np.where(both, REST, action[..., 1])
     target = _choose_targets(rng, scene.things, body)
@@ -166,9 +172,11 @@ def _resting(scene: Scene, body: Body, doing: Hands) -> Float:
 
 
 def _gesture(people: People, body: Body, doing: Hands) -> Float:
+    """Anywhere from straight ahead to spread wide, raised or lowered."""
     free = doing.free_SQA4
     across = (SIDE_A * (free[..., 1] * 1.6 - 0.6))[..., None] * body.left_SQ3[:, :, None]
-    towards = unit(body.chest_SQ3[:, :, None] + UP * spread(free[..., 0] * 2 - 1) + across)
+    ahead = spread(1.2 - free[..., 1]) * body.chest_SQ3[:, :, None]
+    towards = unit(ahead + UP * spread(free[..., 0] * 2 - 1) + across)
     return body.shoulders_SQA3 + 0.38 * people.height_SQ[..., None, None] * spread(0.4 + 0.6 * free[..., 2]) * towards
 
 

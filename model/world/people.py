@@ -7,7 +7,7 @@ from model.world.scene import CROUCH, FLOOR, JUMP, LEAN, LIE, NUM_PEOPLE, SIT, S
 from model.world.things import Bool, Float, Int, is_any
 
 ADULT_POSES = (0.36, 0.33, 0.06, 0.06, 0.08, 0.08, 0.03)
-CHILD_POSES = (0.32, 0.24, 0.06, 0.08, 0.03, 0.16, 0.11)
+CHILD_POSES = (0.32, 0.22, 0.06, 0.08, 0.03, 0.15, 0.14)
 """Shares of stand, sit, lie, crouch, lean, floor, jump."""
 
 SUPPORTED = {STAND: 0.15, SIT: 1.0, LIE: 0.9, CROUCH: 0.3, LEAN: 0.0, FLOOR: 0.45, JUMP: 0.6}
