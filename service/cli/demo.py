@@ -131,7 +131,7 @@ class Guide:
         return False
 
     def _say(self, url: str, stream_id: str) -> None:
-        event = "  about every 24 s somebody holds a cup: one alert each time\n" if self._source.loops else ""
+        event = "  about every 24 s somebody with a cup in hand comes into view (policy person-holding-cup)\n" if self._source.loops else ""
         print(
             f"\nVigil is live on {self._source.name}\n{event}\n"
             f"  page      {url}/\n"
