@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 from model.calibrate import Score
 from model.scene_head import SceneHead
 from model.text import Prototypes
+from model.train import Recipe
 from model.vocabulary import MODERATION_V1
 
 WEIGHTS = "head.safetensors"
@@ -50,3 +51,8 @@ def load_head(folder: Path) -> LoadedHead:
     head = SceneHead(prototypes.objects_CD.shape[1], len(MODERATION_V1.objects), len(MODERATION_V1.predicates))
     head.load_state_dict({name.removeprefix("head."): tensor for name, tensor in weights.items() if name.startswith("head.")})
     return LoadedHead(head.eval(), prototypes, scores)
+
+
+def load_recipe(folder: Path) -> Recipe:
+    """The recipe that a head was trained by."""
+    return Recipe(**json.loads((folder / CARD).read_text())["recipe"])

@@ -37,20 +37,20 @@ def forgotten(shipped: LoadedHead, unseen: Samples) -> Observed:
     return observe(shipped.head, shipped.prototypes, unseen, use_memory=False)
 
 
-def test_what_is_published_is_right_nine_times_in_ten_in_the_world(shipped: LoadedHead, remembered: Observed) -> None:
+def test_what_passes_its_threshold_is_right_six_times_in_seven_in_the_world(shipped: LoadedHead, remembered: Observed) -> None:
     right = total = 0
     for row, score in enumerate(shipped.scores):
         if score.published:
             chosen = remembered.probs_XK[:, row] >= score.threshold
             right, total = right + int(remembered.labels_XK[chosen, row].sum()), total + int(chosen.sum())
     assert total > 200
-    assert right / total >= 0.87
+    assert right / total >= 0.85
 
 
-def test_only_what_boxes_can_tell_is_published_and_never_below_070(shipped: LoadedHead) -> None:
+def test_only_what_boxes_can_tell_is_published_and_only_holding_below_070(shipped: LoadedHead) -> None:
     assert tuple(score.name for score in shipped.scores if score.published) == tuple(n for n in MODERATION_V1.predicates if n in PUBLISHED)
     assert not NULL_PREDICATES & set(PUBLISHED)
-    assert min(score.threshold for score in shipped.scores) >= 0.7
+    assert {score.name for score in shipped.scores if score.threshold < 0.7} == {"holding"}
 
 
 def test_the_memory_mends_names_that_the_detector_gets_wrong(remembered: Observed, forgotten: Observed) -> None:

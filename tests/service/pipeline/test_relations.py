@@ -115,7 +115,7 @@ def test_a_relation_holds_over_time_in_which_nobody_looked() -> None:
     ("changes", "has_edge"),
     [
         ({}, True),
-        ({"scores_T": np.array([0.8, 0.45])}, False),
+        ({"scores_T": np.array([0.8, 0.35])}, False),
         ({"visible_T": np.array([True, False])}, False),
         ({"first_seen_T": np.array([-10.0, 0.9])}, False),
     ],
