@@ -74,7 +74,8 @@ def probabilities(
     state = torch.zeros(1, shipped.head.num_slots, DIM), torch.zeros(1, shipped.head.num_slots)
     with torch.no_grad():
         out = shipped.head(frame, torch.tensor([1.75]), *state, torch.tensor([0.1]), *shipped.prototypes)
-    return out.predicate_probs_BRK[0].amax(0)
+    strongest: torch.Tensor = out.predicate_probs_BRK[0].amax(0)
+    return strongest
 
 
 @pytest.mark.parametrize(
