@@ -18,8 +18,13 @@ def configure(level: str, *, as_json: bool) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=_to_stderr,
     )
+
+
+def _to_stderr(*_: object) -> structlog.PrintLogger:
+    """Standard error as it is now, not as it was when logging was set up."""
+    return structlog.PrintLogger(sys.stderr)
 
 
 def _console() -> structlog.dev.ConsoleRenderer:

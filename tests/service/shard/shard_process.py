@@ -71,13 +71,14 @@ class ShardProcess:
 
 
 @contextmanager
-def running_shard(folder: Path, redis_url: str, **settings: str) -> Iterator[ShardProcess]:
-    """Started and ready; at the end SIGTERM unless it is gone already."""
+def running_shard(folder: Path, redis_url: str, *, temporary: Path | None = None, **settings: str) -> Iterator[ShardProcess]:
+    """Started and ready, with `temporary` as its TMPDIR; at the end SIGTERM unless it is gone already."""
     (folder / "policies.yaml").write_text(POLICY)
     log = folder / f"log-{time.monotonic_ns()}"
     own = {"redis_url": redis_url, "engine": "fake", "policies": str(folder / "policies.yaml"), "log_json": "1", "port": "0"}
     own |= {"allow_networks": '["127.0.0.0/8"]', "connects_per_minute": "6000", "max_pixels": "36864"}
     environment = {f"VIGIL_{name.upper()}": value for name, value in {**own, **settings}.items()}
+    environment |= {"TMPDIR": str(temporary)} if temporary else {}
     with log.open("w") as errors:
         process = subprocess.Popen(
             [sys.executable, "-c", START], stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, **environment}

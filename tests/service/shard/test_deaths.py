@@ -97,9 +97,10 @@ def test_a_stream_that_another_owner_claimed_is_let_go_and_the_others_go_on(shar
     shard.store.delete_stream("neighbour")
 
 
-def test_killing_the_service_leaves_no_process_and_the_next_one_goes_on(folder: Path, redis_url: str, live_url: str) -> None:
-    before = leftovers()
-    with running_shard(folder, redis_url) as first:
+def test_killing_the_service_leaves_no_process_and_the_next_one_goes_on(
+    folder: Path, redis_url: str, live_url: str, temporary: Path
+) -> None:
+    with running_shard(folder, redis_url, temporary=temporary) as first:
         first.watch("survivor", live_url)
         wait_until(lambda: len(alerts_of(first, "survivor")) == 1, "the alert", 15.0)
         time.sleep(1.2)
@@ -108,7 +109,7 @@ def test_killing_the_service_leaves_no_process_and_the_next_one_goes_on(folder: 
         first.process.kill()
         _, alive = psutil.wait_procs(family, timeout=5.0)
         assert alive == []
-    assert leftovers() == before
+    assert list(temporary.iterdir()) == []
     with running_shard(folder, redis_url) as second:
         ids, seq = second.node_ids("survivor"), second.last_seq("survivor")
         second.wait_for_frames("survivor", seq + 20)
@@ -117,14 +118,14 @@ def test_killing_the_service_leaves_no_process_and_the_next_one_goes_on(folder: 
         second.store.delete_stream("survivor")
 
 
-def test_sigterm_leaves_no_process_no_shared_memory_and_no_file(folder: Path, redis_url: str, live_url: str) -> None:
-    before = leftovers()
-    with running_shard(folder, redis_url, workers="2") as shard:
+def test_sigterm_leaves_no_process_no_shared_memory_and_no_file(folder: Path, redis_url: str, live_url: str, temporary: Path) -> None:
+    with running_shard(folder, redis_url, temporary=temporary, workers="2") as shard:
         shard.watch("one", live_url)
         shard.watch("two", live_url)
         shard.wait_for_frames("one", 3)
         shard.wait_for_frames("two", 3)
         family = shard.family()
+        assert named_shared_memory(family) == set()
         saved_seq = shard.last_seq("one")
         start_s = time.monotonic()
         shard.process.send_signal(signal.SIGTERM)
@@ -135,10 +136,18 @@ def test_sigterm_leaves_no_process_no_shared_memory_and_no_file(folder: Path, re
         blob = shard.store.resume("one", "fake-moderation-v1").blob
         assert blob is not None
         assert blob.seq >= saved_seq, "the last state was saved"
-    assert leftovers() == before
+    assert list(temporary.iterdir()) == []
     for stream in ("one", "two"):
         shard.store.delete_stream(stream)
 
 
-def leftovers() -> set[Path]:
-    return {*Path("/dev/shm").iterdir(), *Path(tempfile.gettempdir()).glob("vigil-run-*")}
+def named_shared_memory(family: list[psutil.Process]) -> set[str]:
+    """Shared memory that could outlive its processes, because it has a name."""
+    return {mapped.path for process in family for mapped in process.memory_maps() if mapped.path.startswith("/dev/shm")}
+
+
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A TMPDIR of its own with a short path, for the sockets in it."""
+    with tempfile.TemporaryDirectory(prefix="vt-") as folder:
+        yield Path(folder)

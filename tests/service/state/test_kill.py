@@ -30,8 +30,7 @@ def test_a_worker_killed_at_any_moment_alerts_once_for_every_event(store: Store,
     for is_last in (False, False, False, False, True):
         worker = subprocess.Popen([sys.executable, "-m", worker_module, server_url], cwd=ROOT)
         if not is_last:
-            wait_for_frame(store, seqs[-1])
-            time.sleep(chance.uniform(0.0, 0.25))
+            wait_for_frame(store, seqs[-1] + chance.randrange(900))
             worker.kill()
         assert worker.wait(60) == (0 if is_last else -9)
         seqs.append(store.resume("st_1", "model-a").seq)
