@@ -1,0 +1,36 @@
+"""The names of all settings: operators set them as VIGIL_ variables, so a new one is a decision and an old one a promise."""
+
+import pytest
+from pydantic import ValidationError
+
+from service.settings import Settings
+
+NAMES = {
+    "allow_hosts", "allow_networks", "allow_origins", "backoff_base_s", "backoff_max_s", "connects_per_minute", "data_dir", "engine",
+    "engine_threads", "host", "log_json", "log_level", "max_pixels", "max_source_pixels", "max_streams", "model_dir", "open_timeout_s",
+    "policies", "port", "read_timeout_s", "redis_url", "save_every_s", "spare_worker", "stall_after_s", "workers",
+}  # fmt: skip
+
+
+def test_these_are_the_settings_and_each_says_who_turns_it() -> None:
+    assert set(Settings.model_fields) == NAMES
+    assert all(field.description for field in Settings.model_fields.values())
+
+
+def test_a_variable_is_read_once_and_cannot_be_changed_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_WORKERS", "3")
+    monkeypatch.setenv("VIGIL_ALLOW_NETWORKS", '["10.20.0.0/16"]')
+    settings = Settings()
+    assert (settings.workers, settings.allow_networks) == (3, ("10.20.0.0/16",))
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.workers = 4  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [("port", "70000", "less than or equal to 65535"), ("workers", "0", "greater than or equal to 1"), ("log_level", "loud", "pattern")],
+)
+def test_a_wrong_value_fails_at_birth(monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str) -> None:
+    monkeypatch.setenv(f"VIGIL_{name.upper()}", value)
+    with pytest.raises(ValidationError, match=sentence):
+        Settings()
