@@ -109,13 +109,13 @@ def test_killing_the_service_leaves_no_process_and_the_next_one_goes_on(
         first.process.kill()
         _, alive = psutil.wait_procs(family, timeout=5.0)
         assert alive == []
-    assert list(temporary.iterdir()) == []
-    with running_shard(folder, redis_url) as second:
+    with running_shard(folder, redis_url, temporary=temporary) as second:
         ids, seq = second.node_ids("survivor"), second.last_seq("survivor")
         second.wait_for_frames("survivor", seq + 20)
         assert second.node_ids("survivor") == ids
         assert alerts_of(second, "survivor") == alerts
         second.store.delete_stream("survivor")
+    assert list(temporary.iterdir()) == [], "what the killed one left was swept by the next"
 
 
 def test_sigterm_leaves_no_process_no_shared_memory_and_no_file(folder: Path, redis_url: str, live_url: str, temporary: Path) -> None:
