@@ -61,19 +61,16 @@ class EmbeddedServer:
         _sweep()
         locks: list[IO[bytes]] = []
         folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
-        try:
+        with contextlib.ExitStack() as undo:
+            undo.callback(_discard, folder, locks)
             locks.append(_lock(folder / "lock", "temporary folder"))
             if data_dir is not None:
                 locks.append(_lock(_usable(data_dir) / "vigil.lock", "data folder"))
             embedded = cls(_spawn(server, folder, data_dir, locks), folder, tuple(locks))
-        except BaseException:
-            _discard(folder, locks)
-            raise
-        try:
+            undo.pop_all()
+            undo.callback(embedded.stop)
             embedded._wait_until_up()
-        except BaseException:
-            embedded.stop()
-            raise
+            undo.pop_all()
         return embedded
 
     @property
