@@ -40,7 +40,7 @@ PERSON = INDEX["person"]
 NUM_CLASSES = len(MODERATION_V1.objects)
 
 SIZE_C3: Float = np.full((NUM_CLASSES, 3), 0.1)
-"""Typical size by vocabulary index; classes that the world lacks have a placeholder that no scene draws."""
+"""Typical size by vocabulary index; classes that the world lacks have a size that no scene draws."""
 for _row in _ROWS:
     SIZE_C3[INDEX[_row[1].replace("_", " ")]] = [float(value) for value in _row[2:]]
 

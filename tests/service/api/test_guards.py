@@ -50,6 +50,7 @@ def test_large_bodies_are_refused_whether_they_name_their_length_or_not(api: htt
     problem(api.post("/v1/policies/check", content=large), 413, "body_too_large")
     problem(api.post("/v1/policies/check", content=iter([large])), 413, "body_too_large")
     problem(api.post("/v1/streams", content=iter([large]), headers={"content-type": "application/json"}), 413, "body_too_large")
+    assert api.get("/healthz").status_code == 200
 
 
 def test_the_page_forbids_framing_and_foreign_content(api: httpx.Client) -> None:

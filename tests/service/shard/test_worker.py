@@ -162,6 +162,9 @@ def test_a_failed_stream_comes_alive_with_a_better_url(worker: Worker, store: St
     wait_until(lambda: getattr(store.get_status(spec.id), "state", "") == "failed", "the stream to fail")
     worker.assign((replace(spec, url=live_url, version=2),))
     wait_live(store, spec.id, 5)
+    status = store.get_status(spec.id)
+    assert status is not None
+    assert (status.state, status.code) == ("live", None)
 
 
 def test_a_stream_whose_code_breaks_is_started_again_and_its_neighbour_goes_on(worker: Worker, store: Store, live_url: str) -> None:
@@ -169,5 +172,7 @@ def test_a_stream_whose_code_breaks_is_started_again_and_its_neighbour_goes_on(w
     worker.assign((good, replace(bad, fps=-1.0)))
     wait_live(store, good.id, 10)
     wait_until(lambda: "internal error" in getattr(store.get_status(bad.id), "message", ""), "the status to say so")
+    before = seq_of(store, good.id)
     worker.assign((good, replace(bad, version=2)))
     wait_live(store, bad.id)
+    assert seq_of(store, good.id) > before, "the neighbour went on"
