@@ -62,7 +62,8 @@ class Proposals(NamedTuple):
 
 
 class Relations(NamedTuple):
-    """What training needs of every proposed pair: raw logits, slot attention, class mixture; and name logits and the new memory."""
+    """What training needs of every proposed pair: raw logits, slot attention, class mixture; and name logits and the new memory.
+    `embeddings_BQD` are the unit vectors that logits are linear in."""
 
     proposals: Proposals
     logits_BQK: Tensor
@@ -71,6 +72,7 @@ class Relations(NamedTuple):
     pair_to_BQP: Tensor
     memory_BPD: Tensor
     counts_BP: Tensor
+    embeddings_BQD: Tensor
 
 
 class SceneHead(nn.Module):
@@ -148,9 +150,10 @@ class SceneHead(nn.Module):
         written = self.memory.write(self.memory.values(read_BLD), attention_BLP, evidence_BL, memory_BPD, counts_BP, dt_B)
 
         weights_KD = LOGIT_SCALE * predicate_prototypes_KD + self.weight_delta
-        logits_BQK = F.normalize(pair_read_BQD, dim=2) @ weights_KD.T + self.bias
+        unit_BQD = F.normalize(pair_read_BQD, dim=2)
+        logits_BQK = unit_BQD @ weights_KD.T + self.bias
         names_BNC = NAME_SCALE * F.normalize(entity_read_BND, dim=2) @ object_prototypes_CD.T
-        return Relations(proposals, logits_BQK, take(class_BNC, proposals.thing_BQ), names_BNC, pair_to_BQP, *written)
+        return Relations(proposals, logits_BQK, take(class_BNC, proposals.thing_BQ), names_BNC, pair_to_BQP, *written, unit_BQD)
 
     def probabilities(self, found: Relations) -> Tensor:
         """Published probabilities (B, Q, K): priors, masks, one softmax for support, and the relevance gate on spatial relations."""

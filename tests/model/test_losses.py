@@ -23,6 +23,7 @@ def relations(logits: torch.Tensor, weight: float = 0.5, person: int = 0) -> Rel
         torch.full((1, 1, C + K + 2), 1 / 4),
         torch.zeros(1),
         torch.zeros(1),
+        torch.zeros(1, 1, 4),
     )
 
 
