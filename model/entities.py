@@ -40,3 +40,4 @@ class Entities(NamedTuple):
     scores_BN: Tensor
     class_probs_BNC: Tensor
     appearance_BND: Tensor
+    cues: Cues

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from model.appearance import TAP, Appearance
 from model.detector import Detector
-from model.entities import Entities
+from model.entities import Entities, no_cues
 from model.scene_head import SceneHead, SceneOutputs
 from model.suppression import suppress
 
@@ -44,7 +44,8 @@ class Nano(nn.Module):
         raw = self.detector(images_BHW3)
         boxes_BN4, scores_BN, class_probs_BNC = suppress(raw, num_classes)
         used_BN1 = (scores_BN > 0).unsqueeze(2).to(scores_BN.dtype)
-        return Entities(boxes_BN4, scores_BN, class_probs_BNC, self.appearance(raw.taps[TAP], boxes_BN4) * used_BN1)
+        appearance_BND = self.appearance(raw.taps[TAP], boxes_BN4) * used_BN1
+        return Entities(boxes_BN4, scores_BN, class_probs_BNC, appearance_BND, no_cues(boxes_BN4))
 
     def forward(
         self,

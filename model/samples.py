@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from model.entities import Entities
+from model.entities import Entities, no_cues
 from model.losses import Targets
 from model.world.clips import draw_clips
 from model.world.detections import Frames
@@ -90,7 +90,8 @@ class Samples:
         scores_BN = torch.from_numpy(frames.scores_SN[at])
         probs_BNC = _class_probs(frames, at, scores_BN, generator)
         appearance_BND = torch.zeros(*scores_BN.shape, self._dim)
-        entities = Entities(torch.from_numpy(frames.boxes_SN4[at]), scores_BN, probs_BNC, appearance_BND)
+        boxes_BN4 = torch.from_numpy(frames.boxes_SN4[at])
+        entities = Entities(boxes_BN4, scores_BN, probs_BNC, appearance_BND, no_cues(boxes_BN4))
         attention = F.one_hot(torch.from_numpy(frames.attention_SQN[at]).long(), 3)
         groups = [attention, torch.from_numpy(frames.spatial_SQNG[at]), torch.from_numpy(frames.contacting_SQNG[at])]
         labels_BNNK = torch.cat([group.float() for group in groups], 3)

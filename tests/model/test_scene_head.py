@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils._pytree import tree_map
 
-from model.entities import Entities
+from model.entities import Cues, Entities, no_cues
 from model.scene_head import FIRST_CONTACT, FIRST_SPATIAL, NUM_PAIRS, SUPPORT, SceneHead, SceneOutputs, propose, sharpen, support_softmax
 from model.text import load_prototypes
 from model.vocabulary import MODERATION_V1
@@ -29,7 +30,7 @@ def entities(things: list[tuple[str, float, tuple[float, float, float, float]]])
     for slot, (name, score, box) in enumerate(things):
         boxes[0, slot], scores[0, slot] = torch.tensor(box), score
         probs[0, slot, MODERATION_V1.objects.index(name)] = score
-    return Entities(boxes, scores, probs, F.normalize(torch.ones(1, N, D), dim=2))
+    return Entities(boxes, scores, probs, F.normalize(torch.ones(1, N, D), dim=2), no_cues(boxes))
 
 
 def crowd(batch: int, seed: int) -> Entities:
@@ -39,7 +40,19 @@ def crowd(batch: int, seed: int) -> Entities:
     scores = torch.rand(batch, N, generator=generator) * (torch.rand(batch, N, generator=generator) > 0.5)
     probs = torch.rand(batch, N, C, generator=generator) ** 6 * (scores > 0).unsqueeze(2)
     probs[..., 0] *= 3
-    return Entities(ends.flatten(2), scores, probs, F.normalize(torch.randn(batch, N, D, generator=generator), dim=2))
+    looks = F.normalize(torch.randn(batch, N, D, generator=generator), dim=2)
+    return Entities(ends.flatten(2), scores, probs, looks, random_cues(batch, generator))
+
+
+def random_cues(batch: int, generator: torch.Generator) -> Cues:
+    """Half of all slots have cues of a person, whatever is in them."""
+    known = (torch.rand(batch, N, generator=generator) > 0.5).float()
+    hands = torch.rand(batch, N, 2, 2, generator=generator) * known[..., None, None]
+    seen, contact = (torch.rand(batch, N, 2, generator=generator) * known.unsqueeze(2) for _ in range(2))
+    gaze = F.normalize(torch.randn(batch, N, 3, generator=generator), dim=2) * known.unsqueeze(2)
+    face = torch.rand(batch, N, generator=generator) * known
+    posture = torch.rand(batch, N, 4, generator=generator).softmax(2) * known.unsqueeze(2)
+    return Cues(hands, seen, contact, gaze, face, posture, known)
 
 
 def look(network: SceneHead, frame: Entities, memory: tuple[Tensor, Tensor] | None = None) -> SceneOutputs:
@@ -129,7 +142,7 @@ def test_a_pair_of_people_is_not_proposed() -> None:
 def test_the_order_of_entities_does_not_change_what_is_remembered() -> None:
     network, frame = head(), crowd(1, 3)
     order = torch.randperm(N, generator=torch.Generator().manual_seed(1))
-    mixed = Entities(*(tensor[:, order] for tensor in frame))
+    mixed = tree_map(lambda tensor: tensor[:, order], frame)
     straight, shuffled = look(network, frame), look(network, mixed)
     torch.testing.assert_close(straight.memory_BPD, shuffled.memory_BPD, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(straight.counts_BP, shuffled.counts_BP, rtol=1e-4, atol=1e-5)
@@ -139,9 +152,14 @@ def test_a_batch_gives_what_its_frames_give_alone() -> None:
     network, frame = head(), crowd(3, 4)
     together = look(network, frame)
     for row in range(3):
-        alone = look(network, Entities(*(tensor[row : row + 1] for tensor in frame)))
+        alone = look(network, _row(frame, row))
         torch.testing.assert_close(together.predicate_probs_BRK[row], alone.predicate_probs_BRK[0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(together.memory_BPD[row], alone.memory_BPD[0], rtol=1e-4, atol=1e-5)
+
+
+def _row(frame: Entities, row: int) -> Entities:
+    alone: Entities = tree_map(lambda tensor: tensor[row : row + 1], frame)
+    return alone
 
 
 def test_a_state_stored_at_half_precision_goes_on_nearly_unchanged() -> None:
@@ -160,11 +178,31 @@ class _Flat(nn.Module):
         self.network = network
 
     def forward(
-        self, boxes: Tensor, scores: Tensor, probs: Tensor, looks: Tensor, memory: Tensor, counts: Tensor, dt: Tensor
+        self,
+        boxes: Tensor,
+        scores: Tensor,
+        probs: Tensor,
+        looks: Tensor,
+        hands: Tensor,
+        hand_seen: Tensor,
+        contact: Tensor,
+        gaze: Tensor,
+        face: Tensor,
+        posture: Tensor,
+        known: Tensor,
+        memory: Tensor,
+        counts: Tensor,
+        dt: Tensor,
     ) -> SceneOutputs:
         aspect = torch.full_like(dt, 1.75)
-        out: SceneOutputs = self.network(Entities(boxes, scores, probs, looks), aspect, memory, counts, dt, *PROTOTYPES)
+        cues = Cues(hands, hand_seen, contact, gaze, face, posture, known)
+        out: SceneOutputs = self.network(Entities(boxes, scores, probs, looks, cues), aspect, memory, counts, dt, *PROTOTYPES)
         return out
+
+
+def flat(frame: Entities) -> list[Tensor]:
+    """The tensors of a frame in the order of `_Flat`."""
+    return [*frame[:-1], *frame.cues]
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
@@ -173,7 +211,7 @@ def test_onnx_runtime_fed_its_own_memory_stays_with_pytorch_for_500_frames(tmp_p
     state = (torch.zeros(batch, network.network.num_slots, D), torch.zeros(batch, network.network.num_slots))
     path = tmp_path / "head.onnx"
     torch.onnx.export(
-        network, (*crowd(batch, 0), *state, torch.full((batch,), 0.1)), str(path), dynamo=True, external_data=False, verbose=False
+        network, (*flat(crowd(batch, 0)), *state, torch.full((batch,), 0.1)), str(path), dynamo=True, external_data=False, verbose=False
     )
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [one.name for one in session.get_inputs()]
@@ -181,9 +219,9 @@ def test_onnx_runtime_fed_its_own_memory_stays_with_pytorch_for_500_frames(tmp_p
     for frame in range(500):
         seen, dt = crowd(batch, frame % 40), torch.full((batch,), 0.02 + 0.1 * (frame % 3))
         with torch.no_grad():
-            ours = network(*seen, *state, dt)
+            ours = network(*flat(seen), *state, dt)
         state = (ours.memory_BPD, ours.counts_BP)
-        feed = dict(zip(names, [*(tensor.numpy() for tensor in seen), *theirs, dt.numpy()], strict=True))
+        feed = dict(zip(names, [*(tensor.numpy() for tensor in flat(seen)), *theirs, dt.numpy()], strict=True))
         outputs = session.run(None, feed)
         theirs = [np.asarray(output) for output in outputs[4:6]]
     np.testing.assert_allclose(theirs[0], state[0].numpy(), atol=1e-4)

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from model.calibrate import PUBLISHED, Observed, mean_average_precision, observe, only_blurred
-from model.entities import Entities
+from model.entities import Entities, no_cues
 from model.head_file import LoadedHead, load_head
 from model.samples import Plan, Samples
 from model.train import DIM
@@ -70,7 +70,7 @@ def probabilities(
     for slot, (word, place) in enumerate((("person", person), (name, box))):
         boxes[0, slot], scores[0, slot] = torch.tensor(place), 0.8
         probs[0, slot, MODERATION_V1.objects.index(word)] = 0.8
-    frame = Entities(boxes, scores, probs, F.normalize(torch.ones(1, 32, DIM), dim=2))
+    frame = Entities(boxes, scores, probs, F.normalize(torch.ones(1, 32, DIM), dim=2), no_cues(boxes))
     state = torch.zeros(1, shipped.head.num_slots, DIM), torch.zeros(1, shipped.head.num_slots)
     with torch.no_grad():
         out = shipped.head(frame, torch.tensor([1.75]), *state, torch.tensor([0.1]), *shipped.prototypes)
