@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from model.commands import data_bodies
+
 if TYPE_CHECKING:
     from model.render.furniture import FurnitureLibrary
 
@@ -16,7 +18,7 @@ ATTRIBUTION = "ATTRIBUTION.txt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One sub-command so far: demo-clip."""
+    """One sub-command a kind of data: demo-clip, bodies."""
     kinds = parser.add_subparsers(dest="kind", required=True)
     clip = kinds.add_parser("demo-clip", help="a furnished room; a person holding a cup comes into view once a loop")
     clip.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .mp4 to write; ATTRIBUTION.txt goes beside it")
@@ -24,10 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clip.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="picture size (1280x720)")
     clip.add_argument("--fps", type=int, default=25, help="frames a second (25)")
     clip.add_argument("--furniture", type=Path, default=None, metavar="FOLDER", help="where the .sh3f archives are (Debian's folder)")
+    data_bodies.add_arguments(kinds.add_parser("bodies", help="dressed people with key frames, for rendered clips"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Render; prints where the clip and its credits are."""
+    if args.kind == "bodies":
+        return data_bodies.run(args)
     if args.seconds <= 0 or args.fps <= 0:
         raise ValueError(f"seconds and fps are positive, got {args.seconds} and {args.fps}")
     library = render_demo_clip(args.out, args.seconds, args.size, args.fps, args.furniture)
