@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from model.commands import data_bodies
+from model.commands import data_bodies, data_label
 
 if TYPE_CHECKING:
     from model.render.furniture import FurnitureLibrary
@@ -26,11 +26,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clip.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="picture size (1280x720)")
     clip.add_argument("--fps", type=int, default=25, help="frames a second (25)")
     clip.add_argument("--furniture", type=Path, default=None, metavar="FOLDER", help="where the .sh3f archives are (Debian's folder)")
+    data_label.add_arguments(kinds.add_parser("label", help="see and correct hand-labelled key frames of real clips"))
     data_bodies.add_arguments(kinds.add_parser("bodies", help="dressed people with key frames, for rendered clips"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Render; prints where the clip and its credits are."""
+    if args.kind == "label":
+        return data_label.run(args)
     if args.kind == "bodies":
         return data_bodies.run(args)
     if args.seconds <= 0 or args.fps <= 0:
