@@ -36,7 +36,12 @@ CREDITS = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One model. After loading it is y-up, looks along +z, and its base centre is the origin. Metres."""
+    """One model. After loading it is y-up, looks along +z, and its base centre is the origin. Metres.
+
+    `label` is a word of moderation-v1, or empty for dressing that nobody annotates; `group` is Action Genome's class, or what it dresses.
+    `split` is train, test or both. Of a person: `posture` (standing, holding, sitting, lying), `identity` (a face), and `grip` (hands that can
+    hold a thing, and whether they hang or are at the ear).
+    """
 
     id: str
     archive: str
@@ -44,6 +49,9 @@ class Asset:
     title: str
     creator: str
     label: str
+    split: str
+    group: str
+    faces: int
     size: Point
     mount: float
     rotation: tuple[float, ...]
@@ -51,7 +59,11 @@ class Asset:
     support_region: tuple[float, ...]
     seat: float | None
     pelvis_z: float | None
+    posture: str
+    identity: str
+    head: Point | None
     hands: Mapping[str, Point]
+    grip: tuple[str, ...]
 
     @property
     def library(self) -> str:
@@ -75,7 +87,7 @@ def attribution(assets: Iterable[Asset]) -> str:
 
 
 def _asset(row: Mapping[str, str]) -> Asset:
-    hands = {side: _metres(row[f"{side}_hand_cm"]) for side in ("left", "right") if row[f"{side}_hand_cm"]}
+    hands = {side: _point(row[f"{side}_hand_cm"]) for side in ("left", "right") if row[f"{side}_hand_cm"]}
     return Asset(
         id=row["id"],
         archive=row["archive"],
@@ -83,6 +95,9 @@ def _asset(row: Mapping[str, str]) -> Asset:
         title=row["title"],
         creator=row["creator"],
         label=row["label"],
+        split=row["split"],
+        group=row["group"],
+        faces=int(row["faces"]),
         size=(float(row["width_cm"]) / 100, float(row["height_cm"]) / 100, float(row["depth_cm"]) / 100),
         mount=float(row["mount_cm"]) / 100,
         rotation=tuple(float(number) for number in row["rotation"].split()),
@@ -90,12 +105,21 @@ def _asset(row: Mapping[str, str]) -> Asset:
         support_region=_metres(row["support_region_cm"]),
         seat=_optional(row["seat_cm"]),
         pelvis_z=_optional(row["pelvis_z_cm"]),
-        hands={side: (point[0], point[1], point[2]) for side, point in hands.items()},
+        posture=row["posture"],
+        identity=row["identity"],
+        head=_point(row["head_cm"]) if row["head_cm"] else None,
+        hands=hands,
+        grip=tuple(row["grip"].split()),
     )
 
 
 def _metres(numbers: str) -> tuple[float, ...]:
     return tuple(float(number) / 100 for number in numbers.split())
+
+
+def _point(numbers: str) -> Point:
+    x, y, z = _metres(numbers)
+    return x, y, z
 
 
 def _optional(number: str) -> float | None:

@@ -1,12 +1,9 @@
 """The table of models is whole, and every model that a picture shows is credited."""
 
-from pathlib import Path
-
 import pytest
 
 from model.render.assets import CREDITS, attribution, load_assets
-
-CLIP_CREDITS = Path(__file__).parents[3] / "service" / "cli" / "demo_clip" / "ATTRIBUTION.txt"
+from model.vocabulary import MODERATION_V1
 
 
 def test_every_model_has_a_size_a_library_and_an_author() -> None:
@@ -32,5 +29,14 @@ def test_credits_name_each_model_once_under_its_library() -> None:
     assert "Reallusion" not in text
 
 
-def test_the_clips_credits_are_those_of_the_table() -> None:
-    assert CLIP_CREDITS.read_text(encoding="utf-8") == attribution(load_assets().values())
+def test_every_label_is_a_word_of_the_vocabulary_and_no_model_is_in_two_splits() -> None:
+    for asset in load_assets().values():
+        assert asset.label in ("", *MODERATION_V1.objects)
+        assert asset.split in ("train", "test", "both")
+
+
+def test_a_face_is_in_one_split_only() -> None:
+    people = [asset for asset in load_assets().values() if asset.posture]
+    splits = {asset.identity: asset.split for asset in people}
+    assert {splits[asset.identity] for asset in people if asset.split == "test"} == {"test"}
+    assert all(splits[asset.identity] == asset.split for asset in people)

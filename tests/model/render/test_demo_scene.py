@@ -12,6 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from model.render.demo_scene import DemoScene
 
+CLIP_CREDITS = Path(__file__).parents[3] / "service" / "cli" / "demo_clip" / "ATTRIBUTION.txt"
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 SIZE = (160, 90)
 
@@ -96,3 +97,9 @@ def test_a_missing_folder_is_said_in_words(demo: "DemoScene", tmp_path: Path) ->
         FurnitureLibrary(tmp_path).mesh("SC/spaceship")
     with pytest.raises(ValueError, match="does not hold"):
         FurnitureLibrary(tmp_path).mesh("SC/dog")
+
+
+def test_the_clips_credits_are_those_of_the_scenes_models(demo: "DemoScene") -> None:
+    from model.render.assets import attribution
+
+    assert CLIP_CREDITS.read_text(encoding="utf-8") == attribution(demo.room.library.used.values())
