@@ -39,7 +39,7 @@ class Asset:
     """One model. After loading it is y-up, looks along +z, and its base centre is the origin. Metres.
 
     `label` is a word of moderation-v1, or empty for dressing that nobody annotates; `group` is Action Genome's class, or what it dresses.
-    `split` is train, test or both. Of a person: `posture` (standing, holding, sitting, lying), `identity` (a face), and `grip` (hands that can
+    `split` is train, test or both. Of a person: `posture` (standing, holding, sitting, lying), `identity` (a face), `grip` (hands that can
     hold a thing, and whether they hang or are at the ear).
     """
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from model.render.furniture import FurnitureLibrary
-from model.render.room import Matrix, Room, Thing, look_at, pose, sky
+from model.render.room import Matrix, Room, Thing, calm_look, look_at, pose, sky
 
 ROOM_WIDTH, ROOM_DEPTH, ROOM_HEIGHT = 6.0, 4.8, 2.6
 SEED = 7
@@ -45,7 +45,7 @@ class DemoScene:
     """Build once, then for each frame `move(phase)` and render from `camera(phase)`."""
 
     def __init__(self, library: FurnitureLibrary) -> None:
-        self.room = Room(library, ROOM_WIDTH, ROOM_DEPTH, ROOM_HEIGHT, np.random.default_rng(SEED))
+        self.room = Room(library, ROOM_WIDTH, ROOM_DEPTH, ROOM_HEIGHT, calm_look(np.random.default_rng(SEED)))
         self._sways = [*self._furnish_lounge(), *self._furnish_dining()]
 
     def move(self, phase: float) -> None:

@@ -47,15 +47,30 @@ def look_at(eye: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
     return matrix
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a room is painted and lit. `lamps` hang under the ceiling; the light of `sun_from` casts the shadows."""
+
+    floor: Texture
+    wall: Texture
+    ceiling: tuple[int, int, int] = (235, 235, 232)
+    ambient: float = 0.33
+    sun: float = 1.5
+    sun_colour: Point = (1.0, 0.96, 0.9)
+    sun_from: Point = (1.2, 3.0, 2.4)
+    lamp: float = 2.6
+    lamp_colour: Point = (1.0, 0.95, 0.88)
+
+
 class Room:
     """Four walls, floor, ceiling and light; `scene` is the pyrender.Scene that grows as things are placed."""
 
-    def __init__(self, library: FurnitureLibrary, width: float, depth: float, height: float, rng: np.random.Generator) -> None:
+    def __init__(self, library: FurnitureLibrary, width: float, depth: float, height: float, look: Look) -> None:
         self.library = library
         self.width, self.depth, self.height = width, depth, height
-        self.scene = pyrender.Scene(bg_color=[0.7, 0.7, 0.7, 1.0], ambient_light=[0.33, 0.33, 0.33])
-        self._build_shell(rng)
-        self._light()
+        self.scene = pyrender.Scene(bg_color=[0.7, 0.7, 0.7, 1.0], ambient_light=[look.ambient] * 3)
+        self.floor = self._build_shell(look)
+        self._light(look)
 
     def place(self, asset_id: str, x: float, z: float, yaw: float = 0.0, y: float | None = None, scale: float = 1.0) -> Thing:
         """On the floor, or at height `y`; a window or lamp hangs at its catalogue height by itself."""
@@ -85,8 +100,8 @@ class Room:
         x, y, z = (palm + step for palm, step in zip(person.asset.hands[hand], shift, strict=True))
         return self._attach(person, asset_id, pose(x, y, z, 0.0, scale))
 
-    def quad(self, corners: npt.ArrayLike, repeat: tuple[float, float], texture: Texture, roughness: float = 0.9) -> None:
-        """A textured rectangle; four corners counter-clockwise seen from its front."""
+    def quad(self, corners: npt.ArrayLike, repeat: tuple[float, float], texture: Texture, roughness: float = 0.9) -> Any:
+        """A textured rectangle; four corners counter-clockwise seen from its front. Returns its node."""
         corners_43 = np.asarray(corners, np.float32)
         normal = np.cross(corners_43[1] - corners_43[0], corners_43[3] - corners_43[0])
         u, v = repeat
@@ -104,20 +119,20 @@ class Room:
             material=material,
             mode=4,
         )
-        self.scene.add(pyrender.Mesh([rectangle]))
+        return self.scene.add(pyrender.Mesh([rectangle]))
 
     def _attach(self, parent: Thing, asset_id: str, local: Matrix) -> Thing:
         mesh, asset = self.library.mesh(asset_id), self.library.assets[asset_id]
         return Thing(asset, self.scene.add(mesh, pose=local, parent_node=parent.node), local)
 
-    def _build_shell(self, rng: np.random.Generator) -> None:
+    def _build_shell(self, look: Look) -> Any:
         x, z, top = self.width / 2, self.depth / 2, self.height
-        self.quad([[-x, 0, z], [x, 0, z], [x, 0, -z], [-x, 0, -z]], (self.width / 1.2, self.depth / 1.2), wood(rng, (168, 122, 82)), 0.55)
-        self.quad([[-x, top, -z], [x, top, -z], [x, top, z], [-x, top, z]], (1, 1), plain((235, 235, 232)))
+        floor = self.quad([[-x, 0, z], [x, 0, z], [x, 0, -z], [-x, 0, -z]], (self.width / 1.2, self.depth / 1.2), look.floor, 0.55)
+        self.quad([[-x, top, -z], [x, top, -z], [x, top, z], [-x, top, z]], (1, 1), plain(look.ceiling))
         corners = ((-x, -z), (x, -z), (x, z), (-x, z))
-        paint = plaster(rng, (214, 208, 192))
         for index, start in enumerate(corners):
-            self._wall(start, corners[(index + 1) % 4], paint)
+            self._wall(start, corners[(index + 1) % 4], look.wall)
+        return floor
 
     def _wall(self, start: tuple[float, float], end: tuple[float, float], paint: Texture) -> None:
         (x0, z0), (x1, z1) = start, end
@@ -127,10 +142,15 @@ class Room:
         x0, z0, x1, z1 = x0 + inward_x, z0 + inward_z, x1 + inward_x, z1 + inward_z
         self.quad([[x0, 0, z0], [x1, 0, z1], [x1, SKIRTING_HEIGHT, z1], [x0, SKIRTING_HEIGHT, z0]], (1, 1), plain((226, 226, 222)))
 
-    def _light(self) -> None:
-        self.scene.add(pyrender.DirectionalLight(color=[1.0, 0.96, 0.9], intensity=1.5), pose=look_at([1.2, 3.0, 2.4], [0, 0, 0]))
+    def _light(self, look: Look) -> None:
+        self.scene.add(pyrender.DirectionalLight(color=list(look.sun_colour), intensity=look.sun), pose=look_at(look.sun_from, [0, 0, 0]))
         for x in (-self.width / 4, self.width / 4):
-            self.scene.add(pyrender.PointLight(color=[1.0, 0.95, 0.88], intensity=2.6), pose=pose(x, self.height - 0.25, 0.3))
+            self.scene.add(pyrender.PointLight(color=list(look.lamp_colour), intensity=look.lamp), pose=pose(x, self.height - 0.25, 0.3))
+
+
+def calm_look(rng: np.random.Generator) -> Look:
+    """Brown boards and pale plaster in daylight."""
+    return Look(floor=wood(rng, (168, 122, 82)), wall=plaster(rng, (214, 208, 192)))
 
 
 def plain(colour: tuple[int, int, int]) -> Texture:
