@@ -33,13 +33,13 @@ class Appearance(nn.Module):
 def average_boxes(features_BFHW: Tensor, boxes_BN4: Tensor) -> Tensor:
     """Mean features (B, N, F) over the area of each box; a box under one cell is read bilinearly at its centre."""
     height, width = features_BFHW.shape[2:]
-    rows_BNH = _coverage(boxes_BN4[..., 1], boxes_BN4[..., 3], height)
-    columns_BNW = _coverage(boxes_BN4[..., 0], boxes_BN4[..., 2], width)
+    rows_BNH = coverage(boxes_BN4[..., 1], boxes_BN4[..., 3], height)
+    columns_BNW = coverage(boxes_BN4[..., 0], boxes_BN4[..., 2], width)
     weights_BNX = (rows_BNH.unsqueeze(3) * columns_BNW.unsqueeze(2)).flatten(2)
     return weights_BNX @ features_BFHW.flatten(2).transpose(1, 2)
 
 
-def _coverage(low_BN: Tensor, high_BN: Tensor, num_cells: int) -> Tensor:
+def coverage(low_BN: Tensor, high_BN: Tensor, num_cells: int) -> Tensor:
     """The share (B, N, cells) that each cell has in an interval of at least one cell; sums to 1."""
     centre_BN1 = ((low_BN + high_BN) * (0.5 * num_cells)).unsqueeze(2)
     half_BN1 = ((high_BN - low_BN) * (0.5 * num_cells)).clamp(min=0.5).unsqueeze(2)

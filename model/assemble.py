@@ -11,6 +11,7 @@ from model.checkpoint import (
     DETECTOR,
     FORMAT,
     HEAD,
+    IMAGE_HEADS,
     PROTOTYPES,
     Manifest,
     PredicateUse,
@@ -19,6 +20,7 @@ from model.checkpoint import (
     write_manifest,
 )
 from model.head_file import LoadedHead, load_head, save_head
+from model.image_heads.weights import load_image_heads
 from model.nano import Nano
 from model.scene_head import SceneHead
 from model.suppression import NUM_ENTITIES
@@ -38,7 +40,8 @@ def load_network(folder: Path) -> tuple[Nano, Prototypes]:
 def assemble(folder: Path) -> tuple[Nano, Prototypes]:
     """The network from detector and head files alone, before there is a manifest."""
     loaded = load_head(folder)
-    return Nano(load_detector(folder / DETECTOR), loaded.head).eval(), loaded.prototypes
+    image_heads = load_image_heads(folder / IMAGE_HEADS) if (folder / IMAGE_HEADS).is_file() else None
+    return Nano(load_detector(folder / DETECTOR), loaded.head, image_heads).eval(), loaded.prototypes
 
 
 def write_untrained_head(folder: Path) -> None:
@@ -56,7 +59,8 @@ def describe(folder: Path, name: str, trained_on: str) -> Manifest:
     """Write prototypes and manifest for the files in the folder, the ONNX file included."""
     loaded = load_head(folder)
     np.save(folder / PROTOTYPES, torch.cat(list(loaded.prototypes)).numpy())
-    files = (DETECTOR, HEAD, PROTOTYPES, f"{name}.onnx")
+    optional = (IMAGE_HEADS,) if (folder / IMAGE_HEADS).is_file() else ()
+    files = (DETECTOR, HEAD, *optional, PROTOTYPES, f"{name}.onnx")
     manifest = Manifest(
         format=FORMAT,
         name=name,

@@ -2,6 +2,7 @@
 
     nano-v0/manifest.json          names, shapes, vocabulary, predicates and their operating thresholds, digests of the files below
     nano-v0/detector.safetensors   image tower, half precision, batch norm folded
+    nano-v0/image_heads.safetensors  cues and further classes, half precision; a checkpoint may lack it
     nano-v0/head.safetensors       scene head and memory (its card: head.json)
     nano-v0/prototypes.npy         text prototypes (C + K, D), float32: inputs of the network
     nano-v0/nano-v0.onnx           the whole network, any canvas and batch, holding exactly these weights
@@ -20,6 +21,7 @@ FORMAT = "vigil-checkpoint-1"
 MANIFEST = "manifest.json"
 DETECTOR = "detector.safetensors"
 HEAD = "head.safetensors"
+IMAGE_HEADS = "image_heads.safetensors"
 PROTOTYPES = "prototypes.npy"
 
 
@@ -55,7 +57,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Changes with weights, vocabulary or shapes; stays when only thresholds, words or the exporter change."""
         shapes = (self.num_entities, self.num_pairs, self.num_slots, self.dim)
         words = (self.vocabulary, self.objects, tuple(use.name for use in self.predicates))
-        weights = tuple(self.files[name] for name in (DETECTOR, HEAD, PROTOTYPES))
+        names = (DETECTOR, HEAD, PROTOTYPES, *((IMAGE_HEADS,) if IMAGE_HEADS in self.files else ()))
+        weights = tuple(self.files[name] for name in names)
         identity = msgspec.json.encode((self.format, self.name, words, shapes, weights))
         return hashlib.sha256(identity).hexdigest()[:16]
 

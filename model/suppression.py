@@ -14,27 +14,36 @@ from model.anchors import decode
 from model.detector import Detections
 
 NUM_CANDIDATES = 200
+NUM_EXTRA_CANDIDATES = 64
 NUM_ENTITIES = 32
 MIN_SCORE = 0.05
 SAME_CLASS_IOU = 0.5
 OTHER_CLASS_IOU = 0.8
 STEEPNESS = 25.0
+NEVER = -1e4
+"""Logit of a class that a head does not know."""
 
 
-def suppress(raw: Detections, num_classes: int) -> tuple[Tensor, Tensor, Tensor]:
+def suppress(raw: Detections, num_classes: int, extra: Detections | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Boxes (B, N, 4), scores (B, N) and class probabilities (B, N, C), best first; an unused slot is all zeros.
 
-    The detector's classes are the first of the vocabulary's C. Boxes are clipped to the canvas.
+    The detector's classes are the first of the vocabulary's C, those of `extra` the last: what it finds gives way to the detector's
+    boxes and never suppresses one. Boxes are clipped to the canvas.
     """
-    boxes_BT4, logits_BTC = _candidates(raw)
+    boxes_BT4, logits_BTC = _candidates(raw, NUM_CANDIDATES)
+    room = num_classes - logits_BTC.shape[2]
+    logits_BTC = F.pad(logits_BTC, (0, room), value=NEVER)
+    if extra is not None:
+        more_BT4, more_BTE = _candidates(extra, NUM_EXTRA_CANDIDATES)
+        boxes_BT4 = torch.cat([boxes_BT4, more_BT4], 1)
+        logits_BTC = torch.cat([logits_BTC, F.pad(more_BTE, (num_classes - more_BTE.shape[2], 0), value=NEVER)], 1)
     best_BT, labels_BT = logits_BTC.max(dim=2)
     scores_BT = torch.sigmoid(best_BT)
     scores_BT = scores_BT * _survival(pairwise_iou(boxes_BT4, boxes_BT4), labels_BT)
     scores_BT = torch.where(scores_BT >= MIN_SCORE, scores_BT, 0.0)
     scores_BN, rows_BN = scores_BT.topk(NUM_ENTITIES, dim=1)
     used_BN1 = (scores_BN > 0).unsqueeze(2).to(scores_BN.dtype)
-    probs_BNC = torch.sigmoid(_take(logits_BTC, rows_BN)) * used_BN1
-    return _take(boxes_BT4, rows_BN) * used_BN1, scores_BN, F.pad(probs_BNC, (0, num_classes - probs_BNC.shape[2]))
+    return _take(boxes_BT4, rows_BN) * used_BN1, scores_BN, torch.sigmoid(_take(logits_BTC, rows_BN)) * used_BN1
 
 
 def pairwise_iou(a_BN4: Tensor, b_BM4: Tensor) -> Tensor:
@@ -52,9 +61,9 @@ def box_area(boxes_BN4: Tensor) -> Tensor:
     return (boxes_BN4[..., 2] - boxes_BN4[..., 0]) * (boxes_BN4[..., 3] - boxes_BN4[..., 1])
 
 
-def _candidates(raw: Detections) -> tuple[Tensor, Tensor]:
+def _candidates(raw: Detections, num_candidates: int) -> tuple[Tensor, Tensor]:
     """The T anchors of highest class logit, best first: boxes (B, T, 4) and logits (B, T, C)."""
-    count = min(NUM_CANDIDATES, raw.logits_BCA.shape[2])
+    count = min(num_candidates, raw.logits_BCA.shape[2])
     anchors_BT = raw.logits_BCA.amax(dim=1).topk(count, dim=1).indices
     deltas_B4T = raw.deltas_B4A.gather(2, anchors_BT[:, None].expand(-1, 4, -1))
     anchors_B4T = raw.anchors_4A[:, anchors_BT].transpose(0, 1)
@@ -63,7 +72,7 @@ def _candidates(raw: Detections) -> tuple[Tensor, Tensor]:
 
 
 def _survival(iou_BTT: Tensor, labels_BT: Tensor) -> Tensor:
-    """How much of each candidate's score is left (B, T), given that candidates are sorted by score."""
+    """How much of each candidate's score is left (B, T), given that candidates are sorted by rank."""
     same_BTT = labels_BT[:, :, None] == labels_BT[:, None, :]
     centre_BTT = torch.where(same_BTT, SAME_CLASS_IOU, OTHER_CLASS_IOU)
     better_TT = torch.ones_like(iou_BTT[0]).tril(-1)

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("service.cli.replay", "analyse a video file: overlay video, graph and alerts as files"),
     "policy": ("service.cli.policy", "check a policy file"),
     "bench": ("service.cli.bench", "measure this machine: engine, service overhead, a live stream end to end"),
+    "train-image": ("model.commands.train_image", "train the heads on the detector's features, on rendered clips (extra: train)"),
     "train": ("model.commands.train", "train a checkpoint on the box-level world (extra: train)"),
     "export": ("model.commands.export", "import COCO weights, export a checkpoint to ONNX (extra: train)"),
     "data": ("model.commands.data", "render clips from 3-D models (extra: render)"),

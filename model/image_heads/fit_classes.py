@@ -1,0 +1,149 @@
+"""Trains the head for the classes that COCO lacks on gathered pyramids, and measures it. Every number follows from the seed.
+
+S frames, M things (padded), A anchors, E extra classes, 4 = (x0, y0, x1, y1) as fractions of the canvas.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from model.anchors import all_anchors, decode
+from model.image_heads.extra_classes import NUM_EXTRA, ExtraClasses
+from model.image_heads.gather import Sights
+from model.suppression import pairwise_iou
+
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 0.02
+BATCH = 8
+POSITIVE_IOU, NEGATIVE_IOU = 0.5, 0.4
+FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 1.5
+BOX_WEIGHT = 10.0
+BOX_BETA = 0.1
+MAX_GRADIENT = 5.0
+KEPT = 20
+"""Boxes a frame and class that count in the measurement."""
+
+
+class Assigned(NamedTuple):
+    """For every anchor: 0/1 class labels (B, A, E), weight of its class loss (0: in doubt), box deltas, and 1 where it has a thing."""
+
+    labels_BAE: Tensor
+    counted_BA: Tensor
+    deltas_BA4: Tensor
+    positive_BA: Tensor
+
+
+def fit_classes(sights: Sights, epochs: int, seed: int) -> ExtraClasses:
+    """A new head, fitted with the focal loss (Lin et al. 2017)."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    head = ExtraClasses()
+    optimiser = torch.optim.AdamW(head.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    count = len(sights.classes_SM)
+    anchors_4A = _anchors(sights)
+    steps = epochs * math.ceil(count / BATCH)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps + 1)
+    with tqdm(total=steps, desc="class head", unit="step") as bar:
+        for _ in range(epochs):
+            for rows_B in torch.randperm(count, generator=generator).split(BATCH):  # type: ignore[no-untyped-call]
+                logits_BEA, deltas_B4A = head(tuple(level[rows_B].float() for level in sights.levels))
+                assigned = assign(anchors_4A, sights.boxes_SM4[rows_B], sights.classes_SM[rows_B])
+                loss = class_loss(logits_BEA, deltas_B4A, assigned)
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(head.parameters(), MAX_GRADIENT)
+                optimiser.step()
+                schedule.step()
+                bar.update()
+                bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
+    return head.eval()
+
+
+def assign(anchors_4A: Tensor, boxes_BM4: Tensor, classes_BM: Tensor) -> Assigned:
+    """Anchors that overlap a thing enough are positive, and so is the best anchor of every thing."""
+    corners_A4 = _corners(anchors_4A)
+    present_BM = classes_BM >= 0
+    iou_BAM = pairwise_iou(corners_A4.expand(len(boxes_BM4), -1, -1), boxes_BM4) * present_BM[:, None]
+    best_BM = iou_BAM.amax(1, keepdim=True).clamp(min=0.2)
+    forced_BAM = (iou_BAM >= best_BM - 1e-6) & present_BM[:, None]
+    highest_BA, thing_BA = (iou_BAM + forced_BAM).max(2)
+    positive_BA = highest_BA >= POSITIVE_IOU
+    class_BA = classes_BM.gather(1, thing_BA).clamp(min=0)
+    labels_BAE = F.one_hot(class_BA, NUM_EXTRA).float() * positive_BA.unsqueeze(2)
+    counted_BA = (positive_BA | (highest_BA < NEGATIVE_IOU)).float()
+    target_BA4 = boxes_BM4.gather(1, thing_BA.unsqueeze(2).expand(-1, -1, 4))
+    return Assigned(labels_BAE, counted_BA, encode(target_BA4, anchors_4A), positive_BA.float())
+
+
+def encode(boxes_BA4: Tensor, anchors_4A: Tensor) -> Tensor:
+    """(B, A, 4): the deltas that `anchors.decode` turns into these boxes."""
+    x, y, w, h = anchors_4A
+    size_BA2 = (boxes_BA4[..., 2:] - boxes_BA4[..., :2]).clamp(min=1e-3)
+    middle_BA2 = (boxes_BA4[..., 2:] + boxes_BA4[..., :2]) / 2
+    dy, dx = (middle_BA2[..., 1] - y) / h, (middle_BA2[..., 0] - x) / w
+    return torch.stack([dy, dx, (size_BA2[..., 1] / h).log(), (size_BA2[..., 0] / w).log()], 2)
+
+
+def class_loss(logits_BEA: Tensor, deltas_B4A: Tensor, assigned: Assigned) -> Tensor:
+    """Focal loss of classes and smooth L1 of boxes, both over the number of positive anchors."""
+    logits_BAE = logits_BEA.transpose(1, 2)
+    chance_BAE = torch.sigmoid(logits_BAE)
+    labels_BAE = assigned.labels_BAE
+    wrong_BAE = chance_BAE + labels_BAE - 2 * chance_BAE * labels_BAE
+    weight_BAE = wrong_BAE**FOCAL_GAMMA * (labels_BAE * FOCAL_ALPHA + (1 - labels_BAE) * (1 - FOCAL_ALPHA))
+    entropy_BAE = F.binary_cross_entropy_with_logits(logits_BAE, labels_BAE, reduction="none")
+    num_positive = assigned.positive_BA.sum().clamp(min=1.0)
+    classes = (weight_BAE * entropy_BAE * assigned.counted_BA.unsqueeze(2)).sum() / num_positive
+    off_BA = F.smooth_l1_loss(deltas_B4A.transpose(1, 2), assigned.deltas_BA4, beta=BOX_BETA, reduction="none").mean(2)
+    return classes + BOX_WEIGHT * (off_BA * assigned.positive_BA).sum() / num_positive
+
+
+@torch.no_grad()
+def measure_classes(head: ExtraClasses, sights: Sights) -> dict[int, tuple[int, float]]:
+    """Per extra class that occurs: how many things, and average precision at IoU .5 (all-point) of boxes after suppression."""
+    anchors_4A = _anchors(sights)
+    found: list[list[Tensor]] = [[] for _ in range(NUM_EXTRA)]
+    for row in tqdm(range(len(sights.classes_SM)), desc="measuring classes", unit="frame", leave=False):
+        logits_BEA, deltas_B4A = head(tuple(level[row : row + 1].float() for level in sights.levels))
+        boxes_A4 = decode(deltas_B4A, anchors_4A[None]).clamp(0.0, 1.0)[0]
+        for class_ in range(NUM_EXTRA):
+            truth_M4 = sights.boxes_SM4[row][sights.classes_SM[row] == class_]
+            found[class_].append(_hits(torch.sigmoid(logits_BEA[0, class_]), boxes_A4, truth_M4))
+    counts = [int((sights.classes_SM == class_).sum()) for class_ in range(NUM_EXTRA)]
+    return {class_: (count, _precision(torch.cat(found[class_]), count)) for class_, count in enumerate(counts) if count}
+
+
+def _hits(scores_A: Tensor, boxes_A4: Tensor, truth_M4: Tensor) -> Tensor:
+    """(T, 2): score and 1 for a first hit, of the boxes that survive greedy suppression."""
+    top_T, rows_T = scores_A.topk(KEPT)
+    boxes_T4 = boxes_A4[rows_T]
+    iou_TT = pairwise_iou(boxes_T4[None], boxes_T4[None])[0].tril(-1)
+    kept_T = iou_TT.amax(1) < POSITIVE_IOU
+    top_T, boxes_T4 = top_T[kept_T], boxes_T4[kept_T]
+    if not len(truth_M4):
+        return torch.stack([top_T, torch.zeros_like(top_T)], 1)
+    iou_TM = pairwise_iou(boxes_T4[None], truth_M4[None])[0]
+    best_T, thing_T = iou_TM.max(1)
+    fits_T = best_T >= POSITIVE_IOU
+    earlier_TT = (thing_T[:, None] == thing_T[None]) & fits_T[None]
+    first_T = fits_T & ~earlier_TT.tril(-1).any(1)
+    return torch.stack([top_T, first_T.float()], 1)
+
+
+def _precision(scored_Y2: Tensor, count: int) -> float:
+    hits_Y = scored_Y2[scored_Y2[:, 0].argsort(descending=True), 1]
+    precision_Y = hits_Y.cumsum(0) / torch.arange(1, len(hits_Y) + 1)
+    return float((precision_Y * hits_Y).sum() / count)
+
+
+def _anchors(sights: Sights) -> Tensor:
+    return all_anchors([(level.shape[2], level.shape[3]) for level in sights.levels])
+
+
+def _corners(anchors_4A: Tensor) -> Tensor:
+    x, y, w, h = anchors_4A
+    return torch.stack([x - w / 2, y - h / 2, x + w / 2, y + h / 2], 1)

@@ -1,0 +1,85 @@
+"""The extra classes: anchors get the right things, boxes survive encoding, COCO's finds are never suppressed, and it learns a class."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from model.anchors import all_anchors, decode
+from model.detector import NUM_CLASSES, Detections
+from model.image_heads.extra_classes import NUM_EXTRA, ExtraClasses
+from model.image_heads.fit_classes import assign, encode, fit_classes, measure_classes
+from model.image_heads.gather import MAX_THINGS, Sights
+from model.suppression import suppress
+from model.vocabulary import ACTION_GENOME_ONLY, MODERATION_V1
+
+SIZES = ((8, 12), (4, 6), (2, 3))
+DOOR, WINDOW = (ACTION_GENOME_ONLY.index(name) for name in ("door", "window"))
+
+
+def truth(things: list[tuple[int, tuple[float, float, float, float]]]) -> tuple[Tensor, Tensor]:
+    boxes_1M4, classes_1M = torch.zeros(1, MAX_THINGS, 4), torch.full((1, MAX_THINGS), -1)
+    for row, (class_, box) in enumerate(things):
+        boxes_1M4[0, row], classes_1M[0, row] = torch.tensor(box), class_
+    return boxes_1M4, classes_1M
+
+
+def test_every_thing_gets_an_anchor_even_where_none_fits_well() -> None:
+    anchors_4A = all_anchors(SIZES)
+    assigned = assign(anchors_4A, *truth([(DOOR, (0.1, 0.1, 0.4, 0.9)), (WINDOW, (0.5, 0.05, 0.99, 0.1))]))
+    per_class_E = assigned.labels_BAE.sum((0, 1))
+    assert per_class_E[DOOR] >= 1
+    assert per_class_E[WINDOW] >= 1
+    assert per_class_E.sum() == assigned.positive_BA.sum()
+
+
+def test_an_empty_frame_has_no_positive_and_counts_every_anchor() -> None:
+    assigned = assign(all_anchors(SIZES), *truth([]))
+    assert assigned.positive_BA.sum() == 0
+    assert assigned.counted_BA.min() == 1
+
+
+def test_encoded_boxes_decode_to_themselves() -> None:
+    anchors_4A = all_anchors(SIZES)
+    boxes_BA4 = torch.tensor([0.2, 0.3, 0.7, 0.8]).expand(1, anchors_4A.shape[1], 4)
+    deltas_B4A = encode(boxes_BA4, anchors_4A).transpose(1, 2)
+    assert torch.allclose(decode(deltas_B4A, anchors_4A[None]), boxes_BA4, atol=1e-5)
+
+
+def detections(num_classes: int, class_: int, score: float, box: tuple[float, float, float, float]) -> Detections:
+    logits_BCA = torch.full((1, num_classes, 48), -20.0)
+    logits_BCA[0, class_, 0] = torch.logit(torch.tensor(score))
+    x0, y0, x1, y1 = box
+    anchors_4A = torch.tensor([(x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0])[:, None].expand(4, 48)
+    return Detections(logits_BCA, torch.zeros(1, 4, 48), anchors_4A, (), ())
+
+
+@pytest.mark.parametrize(("far", "extra_left"), [(False, 0), (True, 1)])
+def test_an_extra_find_gives_way_to_coco_on_the_same_box_and_stands_elsewhere(far: bool, extra_left: int) -> None:
+    here, there = (0.1, 0.1, 0.4, 0.5), (0.5, 0.5, 0.9, 0.9)
+    coco = detections(NUM_CLASSES, MODERATION_V1.objects.index("bed"), 0.4, here)
+    extra = detections(NUM_EXTRA, DOOR, 0.95, there if far else here)
+    num_objects = len(MODERATION_V1.objects)
+    _, alone_BN, _ = suppress(coco, num_objects)
+    _, scores_BN, probs_BNC = suppress(coco, num_objects, extra)
+    names = [MODERATION_V1.objects[index] for index in probs_BNC[0][scores_BN[0] > 0.1].argmax(1).tolist()]
+    assert names == ["door"] * extra_left + ["bed"]
+    assert torch.isclose(scores_BN[0, extra_left], alone_BN[0, 0])
+
+
+def test_it_learns_a_class_where_the_pyramid_shows_it() -> None:
+    generator = torch.Generator().manual_seed(5)
+    count = 32
+    levels = tuple((0.1 * torch.randn(count, 64, *size, generator=generator)).half() for size in SIZES)
+    boxes_SM4, classes_SM = torch.zeros(count, MAX_THINGS, 4), torch.full((count, MAX_THINGS), -1)
+    column_S = torch.randint(0, 3, (count,), generator=generator)
+    for row, column in enumerate(column_S.tolist()):
+        boxes_SM4[row, 0] = torch.tensor([column / 3, 0.0, (column + 1) / 3, 1.0])
+        classes_SM[row, 0] = DOOR
+        levels[2][row, 0, :, column] = 3.0
+        levels[1][row, 0, :, 2 * column : 2 * column + 2] = 3.0
+    sights = Sights(levels, boxes_SM4, classes_SM)
+    torch.manual_seed(0)
+    assert measure_classes(ExtraClasses().eval(), sights)[DOOR][1] < 0.5
+    count_and_precision = measure_classes(fit_classes(sights, epochs=24, seed=3), sights)
+    assert count_and_precision[DOOR][0] == count
+    assert count_and_precision[DOOR][1] > 0.9
