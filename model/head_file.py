@@ -32,7 +32,12 @@ def save_head(folder: Path, loaded: LoadedHead, about: dict[str, Any]) -> None:
     weights = {f"head.{name}": tensor.contiguous() for name, tensor in loaded.head.state_dict().items()}
     weights |= {f"prototypes.{name}": tensor for name, tensor in loaded.prototypes._asdict().items()}
     save_file(weights, folder / WEIGHTS)
-    card = {"vocabulary": MODERATION_V1.name, "predicates": [_rounded(asdict(score)) for score in loaded.scores], **about}
+    card = {
+        "vocabulary": MODERATION_V1.name,
+        "cue_columns": loaded.head.cue_columns,
+        "predicates": [_rounded(asdict(score)) for score in loaded.scores],
+        **about,
+    }
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n")
 
 
@@ -48,7 +53,9 @@ def load_head(folder: Path) -> LoadedHead:
         raise ValueError(f"{folder / CARD} is for vocabulary {card['vocabulary']!r}, expected {MODERATION_V1.name!r} and its predicates")
     weights = load_file(folder / WEIGHTS)
     prototypes = Prototypes(weights["prototypes.objects_CD"], weights["prototypes.predicates_KD"])
-    head = SceneHead(prototypes.objects_CD.shape[1], len(MODERATION_V1.objects), len(MODERATION_V1.predicates))
+    head = SceneHead(
+        prototypes.objects_CD.shape[1], len(MODERATION_V1.objects), len(MODERATION_V1.predicates), cue_columns=card.get("cue_columns", 0)
+    )
     head.load_state_dict({name.removeprefix("head."): tensor for name, tensor in weights.items() if name.startswith("head.")})
     return LoadedHead(head.eval(), prototypes, scores)
 

@@ -1,8 +1,9 @@
 """From the things of one frame to the relations between them: pair proposals, prototype memory, predicates. Knows no pixels.
 
-Names come from the detector as a mixture of text prototypes, places from boxes; appearance only passes through. A proposed pair of a
-person and a thing fills two rows: (person, thing) carries attention and contact, (thing, person) carries the spatial group, so that
-every row reads as its sentence: "person holding cup", "bed beneath person". Rows 0..R/2 are the first kind, R/2..R the second.
+Names come from the detector as a mixture of text prototypes, places from boxes, and what a person does also from the cues that
+pixels give; appearance only passes through. A proposed pair of a person and a thing fills two rows: (person, thing) carries attention
+and contact, (thing, person) carries the spatial group, so that every row reads as its sentence: "person holding cup", "bed beneath
+person". Rows 0..R/2 are the first kind, R/2..R the second.
 
 B batch, N entity slots, Q proposed pairs (R/2), R rows, K predicates (3 attention, 6 spatial, 17 contacting), C object classes,
 P memory slots (C + K + 2 for the scene), D width, 4 = (x0, y0, x1, y1) as fractions of the canvas.
@@ -15,7 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from model.entities import Entities
+from model.cue_geometry import NUM_CUE_COLUMNS, Others, pair_cues
+from model.entities import Cues, Entities
 from model.geometry import NUM_COLUMNS, containment, gaps, pair_geometry, sides, to_height_units
 from model.memory import ProxMemory
 from model.vocabulary import ATTENTION, CONTACTING, SPATIAL
@@ -27,6 +29,7 @@ HIDDEN = 256
 PLACE_RATES = (0.5, 1.0, 2.0)
 NUM_PLACE_COLUMNS = 8 + 4 * len(PLACE_RATES)
 CONTEXT = 64
+CUE_WIDTH = 64
 LOGIT_SCALE = 8.0
 NAME_SCALE = 12.0
 GATE_START, GATE_FULL = 0.3, 0.5
@@ -83,17 +86,22 @@ class SceneHead(nn.Module):
     kind_entity_P: Tensor
     kind_pair_P: Tensor
 
-    def __init__(self, dim: int, num_classes: int, num_predicates: int, num_pairs: int = NUM_PAIRS) -> None:
+    def __init__(
+        self, dim: int, num_classes: int, num_predicates: int, num_pairs: int = NUM_PAIRS, cue_columns: int = NUM_CUE_COLUMNS
+    ) -> None:  # fmt: skip
+        """`cue_columns` is 0 for a head that knows boxes alone, as nano-v0's."""
         super().__init__()
-        self.num_pairs = num_pairs
+        if cue_columns not in (0, NUM_CUE_COLUMNS):
+            raise ValueError(f"a scene head has {NUM_CUE_COLUMNS} cue columns or 0 for boxes alone, got {cue_columns}")
+        self.num_pairs, self.cue_columns = num_pairs, cue_columns
         self.num_slots = num_classes + num_predicates + NUM_SCENE_SLOTS
         self.memory = ProxMemory(dim, self.num_slots)
         self.place = nn.Linear(NUM_PLACE_COLUMNS, dim)
         self.geometry_norm = nn.LayerNorm(NUM_COLUMNS + 6)
         self.names = nn.ModuleList(nn.Linear(dim, CONTEXT) for _ in range(4))
-        self.pair = nn.Sequential(
-            nn.Linear(NUM_COLUMNS + 6 + 4 * CONTEXT, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, dim)
-        )
+        self.cues = nn.Sequential(nn.Linear(cue_columns, CUE_WIDTH), nn.GELU()) if cue_columns else None
+        num_columns = NUM_COLUMNS + 6 + 4 * CONTEXT + (CUE_WIDTH if cue_columns else 0)
+        self.pair = nn.Sequential(nn.Linear(num_columns, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, dim))
         self.weight_delta = nn.Parameter(torch.zeros(num_predicates, dim))
         self.bias = nn.Parameter(torch.full((num_predicates,), -2.0))
         self.register_buffer("allowed_CK", torch.ones(num_classes, num_predicates))
@@ -140,7 +148,7 @@ class SceneHead(nn.Module):
         entity_read_BND = self.memory.read(entity_BND, entity_to_BNP, slots_BPD)
 
         proposals = propose(boxes_BN4, class_BNC, entities.scores_BN, self.num_pairs)
-        pair_BQD = self._pairs(boxes_BN4, class_BNC, entities.scores_BN, entity_read_BND, proposals, aspect_B)
+        pair_BQD = self._pairs(entities, boxes_BN4, class_BNC, entity_read_BND, proposals, aspect_B)
         pair_to_BQP = self.memory.attend(pair_BQD, slots_BPD, self.kind_pair_P)
         pair_read_BQD = self.memory.read(pair_BQD, pair_to_BQP, slots_BPD)
 
@@ -185,10 +193,11 @@ class SceneHead(nn.Module):
         return out
 
     def _pairs(
-        self, boxes_BN4: Tensor, class_BNC: Tensor, scores_BN: Tensor, entity_BND: Tensor, proposals: Proposals, aspect_B: Tensor
+        self, entities: Entities, boxes_BN4: Tensor, class_BNC: Tensor, entity_BND: Tensor, proposals: Proposals, aspect_B: Tensor
     ) -> Tensor:  # fmt: skip
-        """Unit embeddings of the proposed pairs: both ends, what carries the thing, what else the person overlaps, and geometry."""
+        """Unit embeddings of the proposed pairs: both ends, what carries the thing, what else the person overlaps, geometry and cues."""
         person_BQ, thing_BQ = proposals.person_BQ, proposals.thing_BQ
+        scores_BN = entities.scores_BN
         inside_BNN = containment(boxes_BN4)
         thing_share_BN = (1.0 - class_BNC[..., PERSON]) * scores_BN
         carrier_BNN = inside_BNN * thing_share_BN[:, None] * _larger(boxes_BN4) * (1.0 - torch.eye(boxes_BN4.shape[1]).to(boxes_BN4))
@@ -201,9 +210,13 @@ class SceneHead(nn.Module):
         rivals = _rival_people(boxes_BN4, class_BNC[..., PERSON] * scores_BN, inside_BNN, person_BQ, thing_BQ)
         carried_BQ = take(carrier_BNN.amax(2, keepdim=True), thing_BQ)[..., 0]
         scores = [carried_BQ, *(take(scores_BN.unsqueeze(2), rows)[..., 0] for rows in (person_BQ, thing_BQ))]
-        geometry = pair_geometry(take(boxes_BN4, person_BQ), take(boxes_BN4, thing_BQ), aspect_B)
-        columns = self.geometry_norm(torch.cat([geometry, torch.stack([*rivals, *scores], 2)], 2))
-        return F.normalize(self.pair(torch.cat([columns, *context], 2)), dim=2)
+        person_BQ4, thing_BQ4 = take(boxes_BN4, person_BQ), take(boxes_BN4, thing_BQ)
+        geometry = pair_geometry(person_BQ4, thing_BQ4, aspect_B)
+        columns = [self.geometry_norm(torch.cat([geometry, torch.stack([*rivals, *scores], 2)], 2)), *context]
+        if self.cues is not None:
+            others = Others(boxes_BN4, thing_share_BN, thing_BQ)
+            columns.append(self.cues(pair_cues(_cues_of(entities.cues, person_BQ), aspect_B, person_BQ4, thing_BQ4, others)))
+        return F.normalize(self.pair(torch.cat(columns, 2)), dim=2)
 
 
 def sharpen(class_probs_BNC: Tensor) -> Tensor:
@@ -235,6 +248,12 @@ def support_softmax(logits: Tensor) -> Tensor:
 def take(rows_BNX: Tensor, index_BQ: Tensor) -> Tensor:
     """Rows of the second axis by index: (B, Q, X)."""
     return rows_BNX.gather(1, index_BQ.unsqueeze(2).expand(-1, -1, rows_BNX.shape[2]))
+
+
+def _cues_of(cues: Cues, person_BQ: Tensor) -> Cues:
+    """The cues of each pair's person."""
+    taken = [take(cue.reshape(*cue.shape[:2], -1), person_BQ) for cue in cues]
+    return Cues(*(rows.reshape(*person_BQ.shape, *cue.shape[2:]) for rows, cue in zip(taken, cues, strict=True)))
 
 
 def _cell(table_BNM: Tensor, row_BQ: Tensor, column_BQ: Tensor) -> Tensor:

@@ -125,6 +125,22 @@ def test_spatial_relations_are_published_only_of_what_the_person_touches_or_look
     assert (float(spatial.max()) > 0.05) == shown
 
 
+def test_what_a_person_does_changes_with_cues_only_in_a_head_that_reads_them() -> None:
+    frame = entities(PERSON_CUP)
+    hands = torch.zeros(1, N, 2, 2)
+    hands[0, 0] = torch.tensor([[0.52, 0.45], [0.52, 0.45]])
+    seen = frame._replace(cues=frame.cues._replace(hands_BNH2=hands, hand_seen_BNH=torch.ones(1, N, 2), known_BN=torch.ones(1, N)))
+    torch.manual_seed(0)
+    blind = SceneHead(D, C, K, cue_columns=0).eval()
+    assert torch.equal(look(blind, frame).predicate_probs_BRK, look(blind, seen).predicate_probs_BRK)
+    assert not torch.allclose(look(head(), frame).predicate_probs_BRK, look(head(), seen).predicate_probs_BRK, atol=1e-4)
+
+
+def test_a_head_of_another_number_of_cue_columns_is_refused() -> None:
+    with pytest.raises(ValueError, match="got 7"):
+        SceneHead(D, C, K, cue_columns=7)
+
+
 def test_a_faint_tail_does_not_blur_a_name() -> None:
     probs = torch.full((1, 1, C), 0.02)
     probs[..., 41] = 0.6
