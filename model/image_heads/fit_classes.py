@@ -68,7 +68,7 @@ def assign(anchors_4A: Tensor, boxes_BM4: Tensor, classes_BM: Tensor) -> Assigne
     corners_A4 = _corners(anchors_4A)
     present_BM = classes_BM >= 0
     iou_BAM = pairwise_iou(corners_A4.expand(len(boxes_BM4), -1, -1), boxes_BM4) * present_BM[:, None]
-    best_BM = iou_BAM.amax(1, keepdim=True).clamp(min=0.2)
+    best_BM = iou_BAM.amax(1, keepdim=True).clamp(min=1e-3)
     forced_BAM = (iou_BAM >= best_BM - 1e-6) & present_BM[:, None]
     highest_BA, thing_BA = (iou_BAM + forced_BAM).max(2)
     positive_BA = highest_BA >= POSITIVE_IOU
