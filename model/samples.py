@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from model.entities import Entities, no_cues
+from model.entities import Cues, Entities
 from model.losses import Targets
 from model.world.clips import draw_clips
 from model.world.detections import Frames
@@ -91,7 +91,7 @@ class Samples:
         probs_BNC = _class_probs(frames, at, scores_BN, generator)
         appearance_BND = torch.zeros(*scores_BN.shape, self._dim)
         boxes_BN4 = torch.from_numpy(frames.boxes_SN4[at])
-        entities = Entities(boxes_BN4, scores_BN, probs_BNC, appearance_BND, no_cues(boxes_BN4))
+        entities = Entities(boxes_BN4, scores_BN, probs_BNC, appearance_BND, _cues(frames, at))
         attention = F.one_hot(torch.from_numpy(frames.attention_SQN[at]).long(), 3)
         groups = [attention, torch.from_numpy(frames.spatial_SQNG[at]), torch.from_numpy(frames.contacting_SQNG[at])]
         labels_BNNK = torch.cat([group.float() for group in groups], 3)
@@ -112,6 +112,15 @@ class Samples:
             hits.index_add_(0, class_, torch.from_numpy(np.concatenate(rows, 1)).float())
             total.index_add_(0, class_, torch.ones(len(class_)))
         return torch.where(total[:, None] >= 50, hits / total[:, None].clamp(min=1), 0.5)
+
+
+def _cues(frames: Frames, at: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> Cues:
+    """The cues of the people, who have the first slots; zeros in all others."""
+    arrays = (
+        frames.hands_SQA2, frames.hand_seen_SQA, frames.contact_SQA, frames.gaze_SQ3, frames.face_SQ, frames.posture_SQ4, frames.known_SQ,
+    )  # fmt: skip
+    empty = frames.scores_SN.shape[1] - frames.known_SQ.shape[1]
+    return Cues(*(torch.cat([rows := torch.from_numpy(array[at]), rows.new_zeros(len(at), empty, *rows.shape[2:])], 1) for array in arrays))
 
 
 def _class_probs(

@@ -78,13 +78,18 @@ def _points_of_interest(rng: np.random.Generator, posed: Posed) -> Float:
     return np.select([kind == index for index in range(5)], choices)
 
 
-def project(camera: Camera, points: Float) -> Projected:
-    """Points (S, ..., 3) into the picture; points behind the camera have depth below `NEAREST_M` and meaningless x, y."""
+def axes_of(camera: Camera) -> tuple[Float, Float, Float]:
+    """Unit vectors of the picture: right, down and away from the camera, each (S, 3)."""
     forward = unit(camera.target_S3 - camera.position_S3)
     level_right = unit(np.cross(forward, UP))
     level_down = np.cross(forward, level_right)
     cos, sin = spread(np.cos(camera.roll_S)), spread(np.sin(camera.roll_S))
-    right, down = cos * level_right - sin * level_down, cos * level_down + sin * level_right
+    return cos * level_right - sin * level_down, cos * level_down + sin * level_right, forward
+
+
+def project(camera: Camera, points: Float) -> Projected:
+    """Points (S, ..., 3) into the picture; points behind the camera have depth below `NEAREST_M` and meaningless x, y."""
+    right, down, forward = axes_of(camera)
     flat = points.reshape(len(points), -1, 3) - camera.position_S3[:, None]
     depth = np.einsum("sxj,sj->sx", flat, forward)
     scale = camera.focal_S[:, None] / np.maximum(depth, 0.05)

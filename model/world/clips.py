@@ -51,7 +51,7 @@ def draw_clips(rng: np.random.Generator, count: int, num_frames: int) -> Frames:
     sight = see(posed, moved.camera, moved.habits)
     looks = directions(posed, moved.gaze, moved.camera)
     truth = label(rng, posed, looks, moved.camera, sight)
-    return detect(rng, posed, moved.camera, sight, moved.quirks, truth, dt_SF.reshape(-1))
+    return detect(rng, posed, moved.camera, sight, looks, moved.quirks, truth, dt_SF.reshape(-1))
 
 
 def _draw_take(rng: np.random.Generator, count: int) -> _Take:

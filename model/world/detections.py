@@ -3,7 +3,7 @@
 N = 2 people, 18 things and 3 ghosts. What lasts over a clip (`Quirks`) is apart from what differs in every frame.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from model.vocabulary import CONTACTING, SPATIAL
 from model.world import things
 from model.world.camera import Camera
+from model.world.cues import CueQuirks, SeenPeople, draw_cue_quirks, look_at_people
+from model.world.gaze import Directions
 from model.world.hands import Posed
 from model.world.scene import NUM_PEOPLE, NUM_THINGS
 from model.world.sight import Sight
@@ -48,6 +50,7 @@ class Quirks:
     ghost_SG: Bool
     ghost_SG4: Float
     filled_S2: Float
+    cues: CueQuirks
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Frames:
     """Detections of many frames with their truth. `label_SN` is what the detector says, `real_SN` what it is (-1: a ghost).
 
     Boxes are fractions of the canvas, `aspect_S` the canvas's width over height; a slot that is not reported has score 0.
+    Cues are those of `model.entities.Cues` for the people alone, who have the first slots; zeros where nobody looked.
     `dt_S` is the time since the clip's previous frame in seconds; `blurred_S` marks frames that are much worse than their neighbours.
     """
 
@@ -70,6 +74,13 @@ class Frames:
     attention_SQN: npt.NDArray[np.int8]
     spatial_SQNG: Bool
     contacting_SQNG: Bool
+    hands_SQA2: npt.NDArray[np.float32]
+    hand_seen_SQA: npt.NDArray[np.float32]
+    contact_SQA: npt.NDArray[np.float32]
+    gaze_SQ3: npt.NDArray[np.float32]
+    face_SQ: npt.NDArray[np.float32]
+    posture_SQ4: npt.NDArray[np.float32]
+    known_SQ: npt.NDArray[np.float32]
 
 
 def draw_quirks(rng: np.random.Generator, posed: Posed) -> Quirks:
@@ -89,6 +100,7 @@ def draw_quirks(rng: np.random.Generator, posed: Posed) -> Quirks:
         ghost_SG=rng.random((count, NUM_GHOSTS)) < GHOST_SHARE,
         ghost_SG4=_ghost_places(rng, ghosts),
         filled_S2=1 - filled,
+        cues=draw_cue_quirks(rng, (count, NUM_PEOPLE)),
     )
 
 
@@ -110,7 +122,7 @@ def _ghost_places(rng: np.random.Generator, classes: Int) -> Float:
 
 
 def detect(
-    rng: np.random.Generator, posed: Posed, camera: Camera, sight: Sight, quirks: Quirks, truth: Truth, dt_S: Float
+    rng: np.random.Generator, posed: Posed, camera: Camera, sight: Sight, looks: Directions, quirks: Quirks, truth: Truth, dt_S: Float
 ) -> Frames:  # fmt: skip
     """What the detector reports of each frame, beside the truth."""
     exact = np.concatenate([sight.person_boxes_SQ4, sight.thing_boxes_ST4, _ghost_boxes(sight, quirks)], 1)
@@ -123,6 +135,7 @@ def detect(
     wide, tall = quirks.filled_S2[:, 0], quirks.filled_S2[:, 1]
     scale = np.stack([wide / camera.aspect_S, tall] * 2, -1)[:, None]
     attention, spatial, contacting = _with_ghosts(truth)
+    cues = look_at_people(rng, posed, camera, sight, looks, truth.hand_contact_SQA, quirks.cues, blurred_S1[:, 0])
     return Frames(
         boxes_SN4=np.where(reported[..., None], boxes * scale, 0).astype(np.float32),
         scores_SN=np.where(reported, scores, 0).astype(np.float32),
@@ -136,7 +149,15 @@ def detect(
         attention_SQN=attention.astype(np.int8),
         spatial_SQNG=spatial,
         contacting_SQNG=contacting,
+        **_cue_arrays(cues, reported[:, :NUM_PEOPLE], scale[..., None, :2]),
     )
+
+
+def _cue_arrays(cues: SeenPeople, reported_SQ: Bool, scale: Float) -> dict[str, npt.NDArray[np.float32]]:
+    """The cue arrays of `Frames`: palms as fractions of the canvas, and zeros where the person is not reported."""
+    arrays = {field.name: np.asarray(getattr(cues, field.name), np.float32) for field in fields(cues)}
+    arrays["hands_SQA2"] = (arrays["hands_SQA2"] * scale).astype(np.float32)
+    return {name: values * reported_SQ.reshape(*reported_SQ.shape, *[1] * (values.ndim - 2)) for name, values in arrays.items()}
 
 
 def _ghost_boxes(sight: Sight, quirks: Quirks) -> Float:

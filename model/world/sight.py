@@ -43,6 +43,8 @@ class Sight:
     thing_boxes_ST4: Float
     person_seen_SQ: Float
     head_seen_SQ: Bool
+    hands_SQA2: Float
+    hand_free_SQA: Bool
     thing_seen_ST: Float
     thing_inside_ST: Float
 
@@ -90,6 +92,8 @@ def see(posed: Posed, camera: Camera, habits: Habits) -> Sight:
         thing_boxes_ST4=_thing_boxes(habits, grid_seen, grid_free),
         person_seen_SQ=joints_free.mean(-1),
         head_seen_SQ=joints_in[..., 0],
+        hands_SQA2=np.stack([joints_seen.x, joints_seen.y], -1)[:, :, HANDS],
+        hand_free_SQA=joints_free[..., HANDS],
         thing_seen_ST=grid_free.mean(-1),
         thing_inside_ST=grid_in.mean(-1),
     )

@@ -24,11 +24,12 @@ IN_FRONT_RAD, BESIDE_RAD, BEHIND_RAD = 1.1, 0.8, 2.2
 
 
 class Truth(NamedTuple):
-    """Labels of every (person, thing)."""
+    """Labels of every (person, thing), and which hands (right, left) touch or hold anything."""
 
     attention_SQT: Int
     spatial_SQTG: Bool
     contacting_SQTG: Bool
+    hand_contact_SQA: Bool
 
 
 class _Contacts(NamedTuple):
@@ -46,7 +47,8 @@ class _Contacts(NamedTuple):
 def label(rng: np.random.Generator, posed: Posed, looks: Directions, camera: Camera, sight: Sight) -> Truth:
     """All three groups of relations."""
     contacts = _contacts(posed)
-    return Truth(_attention(rng, posed, looks, camera, sight), _spatial(posed, contacts), _contacting(posed, contacts))
+    attention = _attention(rng, posed, looks, camera, sight)
+    return Truth(attention, _spatial(posed, contacts), _contacting(posed, contacts), _hand_contact(posed, contacts))
 
 
 def _attention(rng: np.random.Generator, posed: Posed, looks: Directions, camera: Camera, sight: Sight) -> Int:
@@ -92,6 +94,15 @@ def _contacts(posed: Posed) -> _Contacts:
     small = is_any(things.class_ST, SMALL) & (things.size_ST3.max(-1) < 0.5)
     worn = np.broadcast_to(_own_slots(WORN.start), held.shape)
     return _Contacts(support, held, held | (hand.any(-1) & small[:, None] & ~_loose_grip(posed)), worn, hand, elbow, body)
+
+
+def _hand_contact(posed: Posed, contacts: _Contacts) -> Bool:
+    """Which hands touch a thing that is there, or hold one, alone or with the other hand."""
+    touches = (contacts.hand_SQTA & posed.things.present_ST[:, None, :, None]).any(2)
+    held = posed.doing.action_SQA == HOLD
+    second = posed.doing.both_SQ & held[..., 0]
+    out: Bool = touches | held | np.stack([second, second], -1)
+    return out
 
 
 def _loose_grip(posed: Posed) -> Bool:
