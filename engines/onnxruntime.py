@@ -90,7 +90,7 @@ def _spec(manifest: Manifest, num_streams: int, max_pixels: int) -> EngineSpec:
         model=manifest.name,
         model_hash=manifest.model_hash,
         vocabulary=Vocabulary(manifest.vocabulary, manifest.objects, names),
-        predicates=tuple(Predicate(use.name, use.published, use.threshold) for use in manifest.predicates),
+        predicates=tuple(Predicate(use.name, use.published, use.threshold, use.pace) for use in manifest.predicates),
         max_batch=MAX_BATCH,
         max_pixels=max_pixels,
         num_streams=num_streams,

@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from model.belief import Pace
 from model.vocabulary import Vocabulary
 
 Float = npt.NDArray[np.float32]
@@ -19,11 +20,12 @@ UInt8 = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True)
 class Predicate:
-    """How one predicate is used: published or held back, and the operating threshold it was measured at."""
+    """How one predicate is used: published or held back, the operating threshold it was measured at, and the pace of belief in it."""
 
     name: str
     published: bool
     threshold: float
+    pace: Pace = Pace()  # noqa: RUF009
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from model.belief import Pace
+
 FORMAT = "vigil-checkpoint-1"
 MANIFEST = "manifest.json"
 DETECTOR = "detector.safetensors"
@@ -26,11 +28,12 @@ PROTOTYPES = "prototypes.npy"
 
 
 class PredicateUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How one predicate is used: published or held back, and from which probability on."""
+    """How one predicate is used: published or held back, from which probability on, and how fast belief in it comes and goes."""
 
     name: str
     published: bool
     threshold: float
+    pace: Pace = Pace()
 
 
 class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

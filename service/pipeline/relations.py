@@ -1,12 +1,4 @@
-"""Relations over time: a two-state hidden Markov filter per (subject, predicate, object). Knows no tracker, no policy.
-
-Per step of dt, with q the chance that the relation holds now, p the network's probability and pi its operating threshold:
-
-    q  = sigma(b) (1 - p_off) + (1 - sigma(b)) p_on      p_on = 1 - exp(-dt / T_off),  p_off = 1 - exp(-dt / T_on)
-    b' = clip(logit q + gamma (logit p - logit pi), -6, 6)     on above +0.5, off below -0.5
-
-gamma = 1 - exp(-dt / T_gamma): neighbouring frames err alike, so evidence counts per second, not per frame. The threshold takes the
-place of the evidence's centre: a probability at it says nothing, above it speaks for the relation.
+"""Relations over time: model/belief.py's filter per (subject, predicate, object), between things that last. Knows no tracker, no policy.
 
 Shape suffixes: S remembered pairs, R the scene's pairs, K published predicates, T tracks, 2 = (subject, object).
 """
@@ -15,14 +7,11 @@ import numpy as np
 from msgspec import Struct
 
 from engines.protocol import EngineSpec, SceneGraph
+from model.belief import MAX_LOG_ODDS, BeliefFilter, bounded, holds, sigmoid
 from model.vocabulary import NULL_PREDICATES
 from service.pipeline.types import MAX_BLIND_S, MAX_STEP_S, Bools, Floats, Ints, Tracked
 from service.types import Edge, Node, TrackedGraph
 
-T_ON_S, T_OFF_S, T_GAMMA_S = 3.0, 12.0, 0.14
-MAX_LOG_ODDS = 6.0
-ON_AT, OFF_AT = 0.5, -0.5
-START_LOG_ODDS = float(np.log(T_ON_S / T_OFF_S))
 UNSEEN_S = 1.5
 PROB_TAU_S = 0.3
 TRUST_SCORE, DISTRUST_SCORE = 0.4, 0.3
@@ -63,7 +52,8 @@ class Relations:
         self._objects = spec.vocabulary.objects
         self._columns_K = np.array(columns, np.int64)
         self._names = tuple(spec.predicates[k].name for k in columns)
-        self._threshold_K = _logit(np.array([spec.predicates[k].threshold for k in columns], np.float64))
+        published = [spec.predicates[k] for k in columns]
+        self._filter = BeliefFilter([use.threshold for use in published], [use.pace for use in published])
         self._media_s: float | None = None
         self._trusted: frozenset[int] = frozenset()
         self._keys_S: Ints = np.zeros(0, np.int64)
@@ -75,8 +65,8 @@ class Relations:
     def update(self, scene: SceneGraph, tracked: Tracked) -> TrackedGraph:
         """Take in one frame's pairs; the graph as it stands, with relations only between visible, lasting, sure things."""
         dt_s = self._step(tracked.media_s)
-        keys_R, evidence_RK = self._evidence(scene, tracked)
-        self._advance(self._slots(keys_R), evidence_RK, tracked.media_s, dt_s)
+        keys_R, probs_RK = self._looks(scene, tracked)
+        self._advance(self._slots(keys_R), probs_RK, tracked.media_s, dt_s)
         self._switch(tracked.media_s, dt_s)
         self._drop(tracked.media_s - self._seen_S > UNSEEN_S)
         return TrackedGraph(_nodes(tracked, self._objects), self._edges(tracked))
@@ -110,7 +100,7 @@ class Relations:
         self._seen_S = np.array([belief.seen_s for belief in state.beliefs])
         packed = b"".join(belief.log_odds for belief in state.beliefs)
         self._log_odds_SK = np.frombuffer(packed, np.float16).astype(np.float64).reshape(shape)
-        self._probs_SK = _sigmoid(self._log_odds_SK)
+        self._probs_SK = sigmoid(self._log_odds_SK)
         self._since_SK = np.full(shape, np.nan)
         for slot, belief in enumerate(state.beliefs):
             for held in belief.holding:
@@ -133,15 +123,14 @@ class Relations:
     def _pair_ids(self) -> Ints:
         return np.stack([self._keys_S >> ID_BITS, self._keys_S & ((1 << ID_BITS) - 1)], axis=1)
 
-    def _evidence(self, scene: SceneGraph, tracked: Tracked) -> tuple[Ints, Floats]:
-        """Keys and centred log-odds of the scene's pairs whose two things have an identity."""
+    def _looks(self, scene: SceneGraph, tracked: Tracked) -> tuple[Ints, Floats]:
+        """Keys and probabilities of the scene's pairs whose two things have an identity."""
         id_of_N = np.zeros(len(scene.scores_N), np.int64)
         seen_T = tracked.rows_T >= 0
         id_of_N[tracked.rows_T[seen_T]] = tracked.ids_T[seen_T]
         ids_R2 = id_of_N[scene.pairs_R2]
         known_R = (ids_R2 > 0).all(1) & (ids_R2[:, 0] != ids_R2[:, 1])
-        probs_RK = scene.predicate_probs_RK[known_R][:, self._columns_K].astype(np.float64)
-        return _keys(ids_R2[known_R]), _logit(probs_RK) - self._threshold_K
+        return _keys(ids_R2[known_R]), scene.predicate_probs_RK[known_R][:, self._columns_K].astype(np.float64)
 
     def _slots(self, keys_R: Ints) -> Ints:
         """Where each pair is remembered; a new one begins at what is true of any pair before looking."""
@@ -151,26 +140,24 @@ class Relations:
             shape = (len(new_keys), len(self._names))
             self._keys_S = np.concatenate([self._keys_S, new_keys])
             self._seen_S = np.concatenate([self._seen_S, np.zeros(len(new_keys))])
-            self._log_odds_SK = np.concatenate([self._log_odds_SK, np.full(shape, START_LOG_ODDS)])
-            self._probs_SK = np.concatenate([self._probs_SK, np.full(shape, _sigmoid(START_LOG_ODDS))])
+            self._log_odds_SK = np.concatenate([self._log_odds_SK, np.broadcast_to(self._filter.start_K, shape)])
+            self._probs_SK = np.concatenate([self._probs_SK, np.broadcast_to(sigmoid(self._filter.start_K), shape)])
             self._since_SK = np.concatenate([self._since_SK, np.full(shape, np.nan)])
         return np.array(slots, np.int64)
 
-    def _advance(self, seen: Ints, evidence_RK: Floats, media_s: float, dt_s: float) -> None:
+    def _advance(self, seen: Ints, probs_RK: Floats, media_s: float, dt_s: float) -> None:
         """One step of the filter: time passes for all, evidence speaks for those seen."""
-        p_on, p_off, gamma = (1.0 - np.exp(-dt_s / tau_s) for tau_s in (T_OFF_S, T_ON_S, T_GAMMA_S))
-        held_SK = _sigmoid(self._log_odds_SK)
-        log_odds_SK = _logit(held_SK * (1.0 - p_off) + (1.0 - held_SK) * p_on)
-        log_odds_SK[seen] += gamma * evidence_RK
-        self._log_odds_SK = np.clip(log_odds_SK, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+        log_odds_SK = self._filter.passed(self._log_odds_SK, dt_s)
+        log_odds_SK[seen] += self._filter.evidence(probs_RK, dt_s)
+        self._log_odds_SK = bounded(log_odds_SK)
         self._seen_S[seen] = media_s
 
     def _switch(self, media_s: float, dt_s: float) -> None:
         """Hysteresis, and the probability that is shown."""
         was_on_SK = ~np.isnan(self._since_SK)
-        on_SK = self._log_odds_SK > np.where(was_on_SK, OFF_AT, ON_AT)
+        on_SK = holds(self._log_odds_SK, was_on_SK)
         self._since_SK = np.where(on_SK, np.where(was_on_SK, self._since_SK, media_s), np.nan)
-        now_SK = _sigmoid(self._log_odds_SK)
+        now_SK = sigmoid(self._log_odds_SK)
         blend = 1.0 - np.exp(-dt_s / PROB_TAU_S)
         self._probs_SK = np.where(was_on_SK, self._probs_SK + blend * (now_SK - self._probs_SK), now_SK)
 
@@ -220,12 +207,3 @@ def _nodes(tracked: Tracked, objects: tuple[str, ...]) -> tuple[Node, ...]:
 
 def _keys(ids_S2: Ints) -> Ints:
     return (ids_S2[:, 0] << ID_BITS) | ids_S2[:, 1]
-
-
-def _sigmoid(x: Floats | float) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.asarray(x))))
-
-
-def _logit(p: Floats) -> Floats:
-    clipped = np.clip(p, 1e-4, 1.0 - 1e-4)
-    return np.asarray(np.log(clipped / (1.0 - clipped)))
