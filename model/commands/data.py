@@ -1,24 +1,30 @@
-"""`vigil data demo-clip`: renders the clip that `vigil demo` plays, with the credits it owes. Needs the extra `render`."""
+"""`vigil data`: one sub-command a kind of data; here the clip that `vigil demo` plays, with the credits it owes (extra `render`)."""
 
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from model.commands import data_bodies, data_label
+from model.commands import data_bodies, data_convert, data_label, data_synth
 
 if TYPE_CHECKING:
     from model.render.furniture import FurnitureLibrary
 
 ATTRIBUTION = "ATTRIBUTION.txt"
+OTHERS: dict[str, tuple[Any, str]] = {
+    "synth-home": (data_synth, "rendered clips of people and things in rooms, with exact truth"),
+    "bodies": (data_bodies, "dressed people with key frames, for rendered clips"),
+    "label": (data_label, "see and correct hand-labelled key frames of real clips"),
+    "convert": (data_convert, "published annotations, once, into clip folders"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """One sub-command a kind of data: demo-clip, bodies."""
+    """One sub-command a kind of data."""
     kinds = parser.add_subparsers(dest="kind", required=True)
     clip = kinds.add_parser("demo-clip", help="a furnished room; a person holding a cup comes into view once a loop")
     clip.add_argument("--out", type=Path, required=True, metavar="FILE", help="the .mp4 to write; ATTRIBUTION.txt goes beside it")
@@ -26,16 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     clip.add_argument("--size", type=_size, default=(1280, 720), metavar="WxH", help="picture size (1280x720)")
     clip.add_argument("--fps", type=int, default=25, help="frames a second (25)")
     clip.add_argument("--furniture", type=Path, default=None, metavar="FOLDER", help="where the .sh3f archives are (Debian's folder)")
-    data_label.add_arguments(kinds.add_parser("label", help="see and correct hand-labelled key frames of real clips"))
-    data_bodies.add_arguments(kinds.add_parser("bodies", help="dressed people with key frames, for rendered clips"))
+    for name, (module, about) in OTHERS.items():
+        module.add_arguments(kinds.add_parser(name, help=about))
 
 
 def run(args: argparse.Namespace) -> int:
     """Render; prints where the clip and its credits are."""
-    if args.kind == "label":
-        return data_label.run(args)
-    if args.kind == "bodies":
-        return data_bodies.run(args)
+    if args.kind in OTHERS:
+        return int(OTHERS[args.kind][0].run(args))
     if args.seconds <= 0 or args.fps <= 0:
         raise ValueError(f"seconds and fps are positive, got {args.seconds} and {args.fps}")
     library = render_demo_clip(args.out, args.seconds, args.size, args.fps, args.furniture)

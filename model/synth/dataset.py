@@ -21,7 +21,7 @@ def clip_folders(folder: Path, split: str) -> list[Path]:
     """The folders of a split's complete clips, in order of their names. Raises ValueError where there is none."""
     if split not in SPLITS:
         raise ValueError(f"a split is one of {', '.join(SPLITS)}, got {split!r}")
-    found = sorted(path.parent for path in (folder / split).glob(f"*/{ANNOTATION}"))
+    found = sorted(path.parent for path in (folder / split).glob(f"[!.]*/{ANNOTATION}"))
     if not found:
         raise ValueError(f"no clips in {folder / split}: make them with `vigil data synth-home --out {folder}`")
     return found
