@@ -31,7 +31,10 @@ class FurnitureLibrary:
         self.folder = folder
         self.assets = load_assets()
         self.used: dict[str, Asset] = {}
+        self.kept: dict[str, Any] = {}
+        """What else belongs to the same renderer and should live as long; whoever puts it there names it."""
         self._meshes: dict[str, Any] = {}
+        self._archives: dict[Path, zipfile.ZipFile] = {}
 
     def mesh(self, asset_id: str) -> Any:
         """The pyrender.Mesh of a model of the table. Raises ValueError for an unknown id or a missing file."""
@@ -39,16 +42,18 @@ class FurnitureLibrary:
             raise ValueError(f"no model {asset_id!r} in the table; known: {', '.join(sorted(self.assets))}")
         asset = self.used.setdefault(asset_id, self.assets[asset_id])
         if asset_id not in self._meshes:
-            self._meshes[asset_id] = pyrender.Mesh([_primitive(part) for part in load_parts(self.folder, asset)])
+            self._meshes[asset_id] = pyrender.Mesh([_primitive(part) for part in load_parts(self.folder, asset, self._archives)])
         return self._meshes[asset_id]
 
 
-def load_parts(folder: Path, asset: Asset) -> list[trimesh.Trimesh]:
-    """The model by material, in metres, y-up, front +z, base centre at the origin."""
+def load_parts(folder: Path, asset: Asset, archives: dict[Path, zipfile.ZipFile] | None = None) -> list[trimesh.Trimesh]:
+    """The model by material, in metres, y-up, front +z, base centre at the origin. `archives` keeps archives open: their lists are long."""
     path = folder / asset.archive
+    archives = {} if archives is None else archives
     try:
-        with zipfile.ZipFile(path) as archive:
-            parts = _read_obj(archive, asset.member)
+        if path not in archives:
+            archives[path] = zipfile.ZipFile(path)
+        parts = _read_obj(archives[path], asset.member)
     except (OSError, KeyError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} does not hold {asset.member}: {error}") from error
     if asset.rotation:

@@ -44,6 +44,7 @@ class Figure:
     pelvis_3: Vector
     bounds_23: Vector
     mesh: Any
+    points_V3: Vector
     model: BodyModel | None = None
     materials: tuple[Any, ...] = ()
 
@@ -95,6 +96,7 @@ def static_figure(stock: Stock, asset: Asset) -> Figure:
         pelvis_3=pelvis,
         bounds_23=form.bounds_23,
         mesh=form.mesh,
+        points_V3=form.triangles[:, 0].astype(np.float64),
     )
 
 
@@ -117,6 +119,7 @@ def moving_figure(model: BodyModel) -> Figure:
         pelvis_3=np.array([0.0, pelvis_y, model.pelvis_z_m]),
         bounds_23=np.stack([low, high]).astype(np.float64),
         mesh=_mesh(model.parts, vertices_KV3[0], model.normals_KV3[0], materials),
+        points_V3=vertices_KV3[0].astype(np.float64),
         model=model,
         materials=materials,
     )

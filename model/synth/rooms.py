@@ -11,6 +11,7 @@ from model.render.room import pose, sky
 from model.synth.catalog import Catalog
 from model.synth.plan import Spot, footprint
 from model.synth.stage import Item, Stage
+from model.synth.wares import Wares
 
 Test = Callable[[Asset], bool]
 
@@ -60,7 +61,12 @@ class Want(NamedTuple):
 COMMON = (
     Want("door", "wall", 0.6),
     Want("window", "wall", 0.6),
-    Want("picture", "picture", 0.6, most=2),
+    Want("picture", "made on wall", 0.6, most=2),
+    Want("mirror", "made on wall", 0.2),
+    Want("towel", "made on wall", 0.12),
+    Want("vacuum", "made on floor", 0.08),
+    Want("groceries", "made on floor", 0.08),
+    Want("sports ball", "made on floor", 0.1),
     Want("light", "hang", 0.3, _hung),
     Want("potted plant", "corner", 0.5, lambda asset: asset.size[1] > 0.5),
     Want("box", "floor", 0.25, lambda asset: asset.size[0] < 0.7),
@@ -118,6 +124,8 @@ ROOMS: dict[str, tuple[Want, ...]] = {
         Want("sink", "wall", 0.4),
         Want("toilet", "wall", 0.3),
         Want("towel", "hang", 0.6, _hung),
+        Want("mirror", "made on wall", 0.6),
+        Want("towel", "made on wall", 0.5),
         Want("shoe", "floor", 0.6, most=2),
         Want("clothes", "wall", 0.5, lambda asset: asset.size[1] > 1.0),
         Want("chair", "wall", 0.5, _seat),
@@ -129,10 +137,11 @@ SIZES = {"living": (4.2, 5.6), "bedroom": (3.8, 5.0), "kitchen": (3.8, 5.0), "di
 UPON = {
     "dining table": ("cup", "bottle", "wine glass", "bowl", "book", "laptop", "cell phone", "sandwich", "cake", "apple", "paper", "knife",
                      "vase", "remote", "scissors", "medicine", "box", "light", "clock", "fork", "spoon", "towel", "groceries", "toaster"),
-    "cabinet": ("cup", "bottle", "bowl", "vase", "book", "light", "clock", "potted plant", "medicine", "box", "microwave", "paper",
-                "toaster", "clothes", "groceries"),
-    "bed": ("book", "laptop", "teddy bear", "clothes", "cell phone", "handbag", "towel", "paper"),
-    "couch": ("book", "laptop", "remote", "handbag", "clothes", "cell phone", "cat", "backpack"),
+    "cabinet": ("cup", "bottle", "bowl", "vase", "book", "light", "clock", "picture", "medicine", "box", "microwave", "paper",
+                "toaster", "potted plant", "clothes", "groceries"),
+    "bed": ("book", "laptop", "teddy bear", "clothes", "cell phone", "handbag", "towel", "paper", "blanket",
+            "pillow", "pillow"),
+    "couch": ("pillow", "pillow", "blanket", "book", "laptop", "remote", "handbag", "clothes", "cell phone", "cat", "backpack"),
     "chair": ("handbag", "clothes", "book", "backpack", "towel"),
 }  # fmt: skip
 SCALES = {"suitcase": 0.65, "picture": 2.6}
@@ -141,15 +150,14 @@ SCALES = {"suitcase": 0.65, "picture": 2.6}
 class Furnisher:
     """Fills a stage with models of one split."""
 
-    def __init__(self, stage: Stage, catalog: Catalog) -> None:
-        self.stage, self.catalog, self.rng = stage, catalog, stage.rng
+    def __init__(self, stage: Stage, catalog: Catalog, wares: Wares) -> None:
+        self.stage, self.catalog, self.wares, self.rng = stage, catalog, wares, stage.rng
         self._how: dict[str, Callable[[Asset], Item | None]] = {
             "wall": self._wall,
             "hang": self._hang,
             "corner": self._corner,
             "floor": self._floor,
             "rug": self._rug,
-            "picture": self._picture,
             "centre": self._centre,
             "desk": self._desk,
             "tv stand": self._tv_stand,
@@ -162,9 +170,22 @@ class Furnisher:
         """All that a room of that kind may have."""
         for want in ROOMS[kind] + COMMON:
             for _ in range(want.most):
+                if want.how in ("made on wall", "made on floor"):
+                    self._made(want)
+                    continue
                 asset = self.catalog.pick(self.rng, want.label, want.test)
                 if asset is not None and self.rng.random() < want.chance:
                     self._how[want.how](asset)
+
+    def _made(self, want: Want) -> None:
+        ware = self.wares.get(want.label, "wall" if want.label == "mirror" else "framed" if want.label == "picture" else None)
+        if ware is None or self.rng.random() > want.chance:
+            return
+        size, plan = ware.form.size_3, self.stage.plan
+        on_floor = want.how == "made on floor"
+        spot = plan.open_floor(size) if on_floor else plan.against_wall(size, float(self.rng.uniform(0.95, 1.45)))
+        if spot is not None:
+            self.stage.put(ware.form, want.label, spot, ware.scale)
 
     def strew(self, count: int) -> None:
         """Small things upon furniture."""
@@ -175,12 +196,10 @@ class Furnisher:
             support = supports[int(self.rng.integers(len(supports)))]
             self.lay(support, str(self.rng.choice(UPON[support.label])))
 
-    def lay(self, support: Item, label: str, near: tuple[float, float] | None = None) -> Item | None:
+    def lay(self, support: Item, label: str) -> Item | None:
         """A thing of that label upon furniture; None where it does not fit."""
-        asset = self.catalog.pick(self.rng, label, lambda asset: max(asset.size) < 0.7 and asset.mount < 0.3)
-        if asset is None:
-            return None
-        return self.stage.on(support, self.stage.stock.asset(asset.id), label, float(self.rng.normal(0, 0.6)), near, self._scale(asset))
+        ware = self.wares.get(label)
+        return None if ware is None else self.stage.on(support, ware.form, label, float(self.rng.normal(0, 0.6)), scale=ware.scale)
 
     def items(self, label: str) -> list[Item]:
         """What the room has of it."""
@@ -218,10 +237,6 @@ class Furnisher:
     def _rug(self, asset: Asset) -> Item | None:
         spot = self.stage.plan.open_floor(np.array(asset.size) * 1.5)
         return None if spot is None else self.stage.put(self.stage.stock.asset(asset.id), "", spot, 2.0, takes_space=False)
-
-    def _picture(self, asset: Asset) -> Item | None:
-        scale = float(self.rng.uniform(1.8, 3.6))
-        return self._put(asset, self.stage.plan.against_wall(np.array(asset.size) * scale, float(self.rng.uniform(1.15, 1.5))), scale)
 
     def _centre(self, asset: Asset) -> Item | None:
         spot = Spot(float(self.rng.normal(0, 0.25)), 0.0, float(self.rng.normal(0, 0.25)), float(self.rng.choice([0.0, math.pi / 2])))

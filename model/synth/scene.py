@@ -13,12 +13,14 @@ from model.synth.acts import Director
 from model.synth.catalog import Catalog
 from model.synth.decor import random_look
 from model.synth.figures import Figure, moving_figure, static_figure
+from model.synth.hands import Outfitter
 from model.synth.lens import Sitter, find_lens
 from model.synth.moment import BodyModel, Matrix, Moment
 from model.synth.rooms import ROOMS, SIZES, Furnisher
 from model.synth.stage import Stage
-from model.synth.stock import Stock
+from model.synth.stock import stock_of
 from model.synth.truth import facts
+from model.synth.wares import Wares
 
 FPS = 5.0
 SPLITS = ("train", "test")
@@ -37,11 +39,15 @@ class SynthScene:
         width, depth = (float(rng.uniform(*SIZES[kind])) for _ in range(2))
         self.room = Room(library, width, depth, float(rng.uniform(2.45, 2.8)), random_look(rng))
         self.duration_s = float(rng.integers(8, 17)) / FPS
-        self._stage = Stage(self.room, Stock(library), rng)
-        furnisher = Furnisher(self._stage, catalog)
+        self._stage = Stage(self.room, stock_of(library), rng)
+        wares = Wares(self._stage.stock, catalog, split, rng)
+        furnisher = Furnisher(self._stage, catalog, wares)
         furnisher.furnish(kind)
         director = Director(self._stage, self.duration_s)
         self._people(director, catalog, [body for body in bodies if body.split == split])
+        outfitter = Outfitter(self._stage, wares)
+        for person in self._stage.people:
+            outfitter.outfit(person)
         furnisher.strew(int(rng.integers(2, 7)))
         self._stage.move(0.0)
         self._lens = find_lens(self._stage.plan, self._sitters(), rng, self.duration_s)

@@ -55,6 +55,7 @@ class Stock:
 
     def __init__(self, library: FurnitureLibrary) -> None:
         self.library = library
+        self.made: dict[str, tuple[Form, Vector]] = {}
         self._forms: dict[str, Form] = {}
 
     def asset(self, asset_id: str) -> Form:
@@ -63,6 +64,13 @@ class Stock:
             asset = self.library.assets[asset_id]
             self._forms[asset_id] = Form(asset_id, self.library.mesh(asset_id), asset.support, asset.support_region)
         return self._forms[asset_id]
+
+
+def stock_of(library: FurnitureLibrary) -> Stock:
+    """The one stock of a library: it lives as long as the library's own meshes."""
+    stock = library.kept.setdefault("stock", None) or Stock(library)
+    library.kept["stock"] = stock
+    return stock
 
 
 def box_of(form: Form, pose: Matrix) -> Vector:
