@@ -79,9 +79,10 @@ def _write(path: Path) -> None:
         "bone_of": model.vertex_bone_indices.numpy().astype(np.int32),
     }
     arrays |= {"rest": np.stack([rest for rest, _ in shapes]), "heads": np.stack([heads for _, heads in shapes])}
-    partial = path.with_suffix(".part.npz")
+    partial = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(partial, **arrays)
+    with partial.open("wb") as file:
+        np.savez(file, **arrays)
     partial.rename(path)
 
 
