@@ -31,7 +31,7 @@ class Director:
         self._acts: dict[str, tuple[Callable[[Figure], Person | None], ...]] = {
             "sitting": (self.sit_on_chair, self.sit_on_chair, self.sit_on_couch, self.sit_on_bed),
             "ground": (self.sit_on_ground, self.sit_on_bed_top),
-            "standing": (self.stand, self.stand, self.stand, self.lean, self.stand_on_bed, self.stand_by_table),
+            "standing": (self.stand, self.stand, self.stand, self.lean, self.stand_on_bed, self.stand_by_table, self.stand_in_doorway),
             "lying": (self.lie_on_bed, self.lie_on_bed, self.lie_on_couch, self.lie_on_ground),
         }
 
@@ -141,6 +141,18 @@ class Director:
                 person = self._add(figure, at, self.stage.floor)
                 person.ties = replace(person.ties, leans_on=frozenset({item.id}))
                 return person
+        return None
+
+    def stand_in_doorway(self, figure: Figure) -> Person | None:
+        """Between the posts, as one who comes or goes."""
+        for item in self._pick_from([item for item in self.stage.items if item.label == "doorway" and item.id not in self.busy]):
+            self.busy.add(item.id)
+            at = item.rest @ pose(
+                0.0, 0.0, float(self.rng.uniform(-0.02, 0.08)), float(self.rng.choice([0.0, math.pi])) + float(self.rng.normal(0, 0.15))
+            )
+            person = self._add(figure, at, self.stage.floor)
+            person.ties = replace(person.ties, inside=frozenset({item.id}))
+            return person
         return None
 
     def lie_on_bed(self, figure: Figure) -> Person | None:

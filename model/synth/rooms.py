@@ -10,6 +10,7 @@ from model.render.assets import Asset
 from model.render.room import pose, sky
 from model.synth.catalog import Catalog
 from model.synth.plan import Spot, footprint
+from model.synth.portals import portal
 from model.synth.stage import Item, Stage
 from model.synth.wares import Wares
 
@@ -59,7 +60,8 @@ class Want(NamedTuple):
 
 
 COMMON = (
-    Want("door", "wall", 0.6),
+    Want("door", "portal", 0.5),
+    Want("door", "wall", 0.3),
     Want("window", "wall", 0.6),
     Want("picture", "made on wall", 0.6, most=2),
     Want("mirror", "made on wall", 0.2),
@@ -170,22 +172,42 @@ class Furnisher:
         """All that a room of that kind may have."""
         for want in ROOMS[kind] + COMMON:
             for _ in range(want.most):
-                if want.how in ("made on wall", "made on floor"):
-                    self._made(want)
-                    continue
-                asset = self.catalog.pick(self.rng, want.label, want.test)
-                if asset is not None and self.rng.random() < want.chance:
-                    self._how[want.how](asset)
+                if self.rng.random() < want.chance:
+                    self._want(want)
+
+    def _want(self, want: Want) -> None:
+        if want.how == "portal":
+            self._portal()
+        elif want.how in ("made on wall", "made on floor"):
+            self._made(want)
+        else:
+            asset = self.catalog.pick(self.rng, want.label, want.test)
+            if asset is not None:
+                self._how[want.how](asset)
 
     def _made(self, want: Want) -> None:
         ware = self.wares.get(want.label, "wall" if want.label == "mirror" else "framed" if want.label == "picture" else None)
-        if ware is None or self.rng.random() > want.chance:
+        if ware is None:
             return
         size, plan = ware.form.size_3, self.stage.plan
         on_floor = want.how == "made on floor"
         spot = plan.open_floor(size) if on_floor else plan.against_wall(size, float(self.rng.uniform(0.95, 1.45)))
         if spot is not None:
             self.stage.put(ware.form, want.label, spot, ware.scale)
+
+    def _portal(self) -> None:
+        """A door with its knob, or a doorway with the leaf turned into the room."""
+        is_open = self.rng.random() < 0.5
+        made, stage = portal(self.rng, is_open=is_open), self.stage
+        outer = made.doorway or made.leaf
+        spot = stage.plan.against_wall(outer.size_3, clearance=0.9 if is_open else 0.6)
+        if spot is None:
+            return
+        at = pose(*spot)
+        if made.doorway is not None:
+            stage.place(made.doorway, "doorway", at, takes_space=True)
+        stage.place(made.leaf, "door", at @ made.leaf_pose, takes_space=True)
+        stage.place(self.wares.made("doorknob", "doorknob").form, "doorknob", at @ made.knob)
 
     def strew(self, count: int) -> None:
         """Small things upon furniture."""
