@@ -1,6 +1,6 @@
 """Turns exact boxes into what a detector would report: jittered, missed, misnamed, doubted, with ghosts; and lines the truth up with it.
 
-N = 2 people, 18 things and 3 ghosts. What lasts over a clip (`Quirks`) is apart from what differs in every frame.
+N = 2 people, 20 things and 3 ghosts. What lasts over a clip (`Quirks`) is apart from what differs in every frame.
 """
 
 from dataclasses import dataclass, fields

@@ -7,12 +7,14 @@ import numpy as np
 from model.world.body import SIDE_A, Body, pose_body
 from model.world.scene import (
     AROUND,
+    COVER,
     FLOOR,
     HELD_LEFT,
     HELD_RIGHT,
     JUMP,
     LEAN,
     LIE,
+    LOOSE,
     NUM_PEOPLE,
     SIT,
     STAND,
@@ -25,12 +27,12 @@ from model.world.scene import (
     Things,
 )  # fmt: skip
 from model.world.space import UP, axes, choose, distance_to_box, heading, in_box_frame, spread, unit
-from model.world.things import UPRIGHT, Bool, Float, Int, is_any
+from model.world.things import FLYING, UPRIGHT, Bool, Float, Int, is_any
 
 REST, GESTURE, HOLD, REACH, MISS, FACE = range(6)
-ACTION_SHARES = (0.24, 0.10, 0.27, 0.19, 0.16, 0.04)
+ACTION_SHARES = (0.21, 0.10, 0.30, 0.19, 0.16, 0.04)
 FRONT, LOW, MOUTH, DOWN, RAISED = range(5)
-MODE_SHARES = (0.42, 0.22, 0.14, 0.12, 0.10)
+MODE_SHARES = (0.34, 0.18, 0.28, 0.11, 0.09)
 CHILD_HEIGHT_M = 1.4
 """Children below this, and people who jump, wave their arms half of the time."""
 ARM_SHARE = 0.43
@@ -38,6 +40,9 @@ ARM_SHARE = 0.43
 
 REACHABLE = np.r_[TABLE_TOP, TABLE, AROUND, SUPPORT]
 REACH_WEIGHT = np.array([1.0] * 4 + [0.6] + [0.15] * 5 + [0.3] * 2)
+IN_THE_AIR_WEIGHT = 2.0
+MISSED_IN_THE_AIR = 0.7
+"""How much hands are drawn to a thing in the air, and how often they do not reach it: a ball that flies is not held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ def draw_hands(rng: np.random.Generator, scene: Scene, body: Body) -> Hands:
     both = (action[..., 0] == HOLD) & (rng.random(shape[:2]) < 0.2)
     action[..., 1] = np.where(both, REST, action[..., 1])
     target = _choose_targets(rng, scene.things, body)
+    flies = (target == LOOSE) & _in_the_air(scene.things)[:, None, None] & (action == REACH)
+    action = np.where(flies & (rng.random(shape) < MISSED_IN_THE_AIR), MISS, action)
     turn, away = _to_target(scene.things, target, body.shoulders_SQA3)
     local = np.einsum("sqaij,sqaj->sqai", turn, away)
     limit = scene.things.size_ST3[np.arange(shape[0])[:, None, None], target] / 2
@@ -95,7 +102,7 @@ def draw_hands(rng: np.random.Generator, scene: Scene, body: Body) -> Hands:
         upright_SQA=rng.random(shape) < 0.5,
         hanging_SQA=rng.random(shape) < 0.5,
         grip_SQA3=np.stack([rng.uniform(-0.2, 0.45, shape), rng.uniform(0, 0.5, shape), rng.normal(0, 0.9, shape)], -1),
-        worn_SQ=(rng.random(shape[:2]) < 0.12) & (scene.people.pose_SQ != LIE),
+        worn_SQ=(rng.random(shape[:2]) < 0.17) & (scene.people.pose_SQ != LIE),
         worn_left_SQ=rng.random(shape[:2]) < 0.5,
     )
 
@@ -108,11 +115,19 @@ def _to_target(things: Things, target_SQA: Int, points_SQA3: Float) -> tuple[Flo
 
 def _choose_targets(rng: np.random.Generator, things: Things, body: Body) -> Int:
     """A thing for every hand: near ones and those on the table first (Gumbel draws of log weights)."""
-    weight = np.where(things.present_ST[:, REACHABLE], REACH_WEIGHT, 1e-6)
+    wanted = np.where(_in_the_air(things)[:, None] & (REACHABLE == LOOSE), IN_THE_AIR_WEIGHT, REACH_WEIGHT)
+    weight = np.where(things.present_ST[:, REACHABLE], wanted, 1e-6)
     away = np.linalg.norm(things.centre_ST3[:, None, None, REACHABLE] - body.shoulders_SQA3[:, :, :, None], axis=-1)
     score = np.log(weight)[:, None, None] + rng.gumbel(size=away.shape) - 3 * away
     chosen: Int = REACHABLE[score.argmax(-1)].astype(np.int64)
     return chosen
+
+
+def _in_the_air(things: Things) -> Bool:
+    """Where the last thing of a scene flies rather than stands."""
+    bottom = things.centre_ST3[:, LOOSE, 2] - things.size_ST3[:, LOOSE, 2] / 2
+    out: Bool = things.present_ST[:, LOOSE] & (bottom > 0.15) & is_any(things.class_ST[:, LOOSE], FLYING)
+    return out
 
 
 def place(scene: Scene, doing: Hands) -> Posed:
@@ -267,5 +282,6 @@ def _clear_of_bodies(people: People, body: Body, things: Things) -> Things:
     local = in_box_frame(trunk, things.centre_ST3, things.yaw_ST)
     inside = (distance_to_box(local, (things.size_ST3 + margin)[:, :, None]) <= 0) & people.present_SQ[:, None]
     present = things.present_ST.copy()
-    present[:, TABLE:] &= ~np.any(inside, axis=-1, keepdims=True)[:, TABLE:, 0]
+    solid = slice(TABLE, COVER.start)
+    present[:, solid] &= ~np.any(inside, axis=-1, keepdims=True)[:, solid, 0]
     return replace(things, present_ST=present)

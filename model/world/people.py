@@ -6,12 +6,16 @@ from model.world import things
 from model.world.scene import CROUCH, FLOOR, JUMP, LEAN, LIE, NUM_PEOPLE, SIT, STAND, People
 from model.world.things import Bool, Float, Int, is_any
 
-ADULT_POSES = (0.36, 0.33, 0.06, 0.06, 0.08, 0.08, 0.03)
+ADULT_POSES = (0.34, 0.32, 0.09, 0.06, 0.08, 0.08, 0.03)
 CHILD_POSES = (0.32, 0.22, 0.06, 0.08, 0.03, 0.15, 0.14)
 """Shares of stand, sit, lie, crouch, lean, floor, jump."""
 
 SUPPORTED = {STAND: 0.15, SIT: 1.0, LIE: 0.9, CROUCH: 0.3, LEAN: 0.0, FLOOR: 0.45, JUMP: 0.6}
-CHILD_STANDS_ON = 0.4
+CHILD_STANDS_ON = 0.5
+BABY_SHARE = 0.25
+"""Of children: too small to stand, mostly on beds and couches."""
+BABY_POSES = (0.0, 0.1, 0.3, 0.2, 0.0, 0.4, 0.0)
+BABY_SUPPORTED = 0.75
 """How often a pose happens on a thing rather than on the floor."""
 
 TILT = {
@@ -30,8 +34,10 @@ def draw_people(rng: np.random.Generator, count: int) -> tuple[People, Int]:
     """People at the origin, and the class of thing each would be on (S, Q)."""
     shape = (count, NUM_PEOPLE)
     child = rng.random(shape) < 0.25
+    baby = child & (rng.random(shape) < BABY_SHARE)
     pose = np.where(child, rng.choice(7, shape, p=CHILD_POSES), rng.choice(7, shape, p=ADULT_POSES))
-    chance = np.vectorize(SUPPORTED.__getitem__)(pose)
+    pose = np.where(baby, rng.choice(7, shape, p=BABY_POSES), pose)
+    chance = np.where(baby, BABY_SUPPORTED, np.vectorize(SUPPORTED.__getitem__)(pose))
     supported = rng.random(shape) < np.where(child & (pose == STAND), CHILD_STANDS_ON, chance)
     support = _support_class(rng, pose)
     present = np.stack([np.ones(count, bool), rng.random(count) < 0.5], 1)
@@ -40,7 +46,7 @@ def draw_people(rng: np.random.Generator, count: int) -> tuple[People, Int]:
     facing = np.stack([np.zeros(count), rng.uniform(-np.pi, np.pi, count)], 1)
     people = People(
         present_SQ=present,
-        height_SQ=np.where(child, rng.uniform(0.65, 1.4, shape), rng.normal(1.69, 0.09, shape)),
+        height_SQ=_heights(rng, child, baby),
         girth_SQ=np.exp(rng.normal(0, 0.15, shape)),
         pose_SQ=pose,
         facing_SQ=facing,
@@ -50,9 +56,15 @@ def draw_people(rng: np.random.Generator, count: int) -> tuple[People, Int]:
         base_SQ=np.zeros(shape),
         tilt_SQ=_tilt(rng, pose),
         roll_SQ=np.where((pose == LIE) & (rng.random(shape) < 0.4), rng.uniform(-1.4, 1.4, shape), 0.0),
+        covered_SQ=np.zeros(shape, bool),
         limbs_SQA4=rng.normal(size=(*shape, 2, 4)),
     )
     return people, support
+
+
+def _heights(rng: np.random.Generator, child: Bool, baby: Bool) -> Float:
+    tall: Float = np.where(child, rng.uniform(0.75, 1.4, child.shape), rng.normal(1.69, 0.09, child.shape))
+    return np.where(baby, rng.uniform(0.55, 0.85, child.shape), tall)
 
 
 def _support_class(rng: np.random.Generator, pose: Int) -> Int:

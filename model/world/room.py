@@ -28,9 +28,10 @@ from model.world.scene import (
     Things,
 )  # fmt: skip
 from model.world.space import axes, choose, heading, spread
-from model.world.things import SEAT_HEIGHT_C, SIZE_C3, Bool, Float, Int, is_any
+from model.world.surroundings import cover, flank_seats, furnish_wall, pick, set_at_hand, vary
+from model.world.things import HUNG, SEAT_HEIGHT_C, Bool, Float, Int, is_any
 
-LOOSE_SHARE = 0.2
+LOOSE_SHARE = 0.25
 OPPOSITE_SHARE = 0.5
 
 
@@ -40,15 +41,15 @@ def draw_scene(rng: np.random.Generator, count: int) -> Scene:
     drawn = _draw_things(rng, count)
     people = _place_at_table(rng, people, drawn)
     people = _place_supports(rng, people, drawn, support_SQ)
+    people = cover(rng, people, drawn)
     _fill_table(rng, drawn)
+    set_at_hand(rng, people, drawn)
     _fill_room(rng, drawn)
+    flank_seats(rng, drawn)
+    furnish_wall(rng, drawn)
     _throw_loose_things(rng, people, drawn)
     drawn.present_ST[:, 1] &= people.present_SQ[:, 1]
     return Scene(people, drawn)
-
-
-def _pick(rng: np.random.Generator, choices: Int, *shape: int) -> Int:
-    return choices[rng.integers(0, len(choices), shape)]
 
 
 def _draw_things(rng: np.random.Generator, count: int) -> Things:
@@ -58,18 +59,13 @@ def _draw_things(rng: np.random.Generator, count: int) -> Things:
     for slots, choices in (
         (HELD_RIGHT, things.HELD), (HELD_LEFT, things.HELD), (WORN, things.WORN), (TABLE_TOP, things.ON_TABLE), (AROUND, things.AROUND),
     ):  # fmt: skip
-        class_ST[:, slots] = _pick(rng, choices, count, slots.stop - slots.start)
+        class_ST[:, slots] = pick(rng, choices, count, slots.stop - slots.start)
     twins = rng.random(count) < 0.25
     class_ST[:, 10] = np.where(twins, class_ST[:, 9], class_ST[:, 10])
     class_ST[:, 11] = np.where(twins & (rng.random(count) < 0.6), class_ST[:, 9], class_ST[:, 11])
     present_ST = np.zeros((count, NUM_THINGS), bool)
     yaw_ST = rng.uniform(-np.pi, np.pi, (count, NUM_THINGS))
-    return Things(present_ST, class_ST, _vary(rng, class_ST), np.zeros((count, NUM_THINGS, 3)), yaw_ST)
-
-
-def _vary(rng: np.random.Generator, classes: Int) -> Float:
-    out: Float = SIZE_C3[classes] * np.exp(rng.normal(0, 0.14, (*classes.shape, 1))) * np.exp(rng.normal(0, 0.11, (*classes.shape, 3)))
-    return out
+    return Things(present_ST, class_ST, vary(rng, class_ST), np.zeros((count, NUM_THINGS, 3)), yaw_ST)
 
 
 def _place_at_table(rng: np.random.Generator, people: People, drawn: Things) -> People:
@@ -108,7 +104,7 @@ def _place_second_person(rng: np.random.Generator, people: People, opposite_S: B
 def _place_supports(rng: np.random.Generator, people: People, drawn: Things, support_SQ: Int) -> People:
     """Puts what carries a person under them, at the place of it that the pose would use, and lifts them onto it."""
     pose, shape = people.pose_SQ, people.pose_SQ.shape
-    size = _vary(rng, support_SQ)
+    size = vary(rng, support_SQ)
     ride, board, bed = (is_any(support_SQ, text) for text in ("@ride", "@board", "bed"))
     forward, left = heading(people.facing_SQ), heading(people.facing_SQ + np.pi / 2)
     romping = np.isin(pose, [STAND, CROUCH, FLOOR, JUMP]) & bed
@@ -153,7 +149,7 @@ def _fill_room(rng: np.random.Generator, drawn: Things) -> None:
     shape = (len(drawn.present_ST), AROUND.stop - AROUND.start)
     class_, size = drawn.class_ST[:, AROUND], drawn.size_ST3[:, AROUND]
     bearing = rng.uniform(-np.pi, np.pi, shape)
-    hung = is_any(class_, "tv, clock, microwave")
+    hung = is_any(class_, HUNG)
     raised = is_any(class_, "potted plant, book, bottle, teddy bear, @ball") & (rng.random(shape) < 0.5)
     near = (rng.random(shape) < 0.12) & ~hung
     away = np.where(near, size[..., 1] / 2 + 0.22, rng.uniform(0.5, 4, shape) + size[..., :2].max(-1) / 2)
@@ -169,10 +165,10 @@ def _throw_loose_things(rng: np.random.Generator, people: People, drawn: Things)
     """In a share of scenes the last slot is a thing in the air beside person 0: a ball that nobody holds."""
     count = len(drawn.present_ST)
     loose = rng.random(count) < LOOSE_SHARE
-    class_ = _pick(rng, things.IN_THE_AIR, count)
+    class_ = pick(rng, things.IN_THE_AIR, count)
     centre = people.root_SQ3[:, 0] + spread(rng.uniform(0.2, 0.75, count)) * heading(rng.normal(0, 0.9, count))
     centre[:, 2] = people.base_SQ[:, 0] + rng.uniform(0.1, 1.15, count) * people.height_SQ[:, 0]
     drawn.class_ST[:, LOOSE] = np.where(loose, class_, drawn.class_ST[:, LOOSE])
-    drawn.size_ST3[:, LOOSE] = np.where(spread(loose), _vary(rng, class_), drawn.size_ST3[:, LOOSE])
+    drawn.size_ST3[:, LOOSE] = np.where(spread(loose), vary(rng, class_), drawn.size_ST3[:, LOOSE])
     drawn.centre_ST3[:, LOOSE] = np.where(spread(loose), centre, drawn.centre_ST3[:, LOOSE])
     drawn.present_ST[:, LOOSE] |= loose

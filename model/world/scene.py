@@ -8,7 +8,7 @@ import numpy as np
 from model.world.things import Bool, Float, Int
 
 NUM_PEOPLE = 2
-NUM_THINGS = 18
+NUM_THINGS = 20
 SUPPORT = slice(0, 2)
 HELD_RIGHT = slice(2, 4)
 HELD_LEFT = slice(4, 6)
@@ -17,6 +17,7 @@ TABLE = 8
 TABLE_TOP = slice(9, 13)
 AROUND = slice(13, 18)
 LOOSE = 17
+COVER = slice(18, 20)
 """Slots of the things: one of each kind per person, then the shared ones."""
 
 STAND, SIT, LIE, CROUCH, LEAN, FLOOR, JUMP = range(7)
@@ -27,7 +28,8 @@ class People:
     """Two people a scene: size, pose, where they are and which way they face (radians; 0 is +x).
 
     `base_SQ` is the height of what carries them; `tilt_SQ` how far the trunk leans forward, `roll_SQ` how far it turns about itself;
-    `limbs_SQA4` are standard normal draws per side: thigh forward, thigh outward, thigh up, shin forward.
+    `covered_SQ`: a blanket lies on them; `limbs_SQA4` are standard normal draws per side: thigh forward, thigh outward, thigh up,
+    shin forward.
     """
 
     present_SQ: Bool
@@ -41,12 +43,13 @@ class People:
     base_SQ: Float
     tilt_SQ: Float
     roll_SQ: Float
+    covered_SQ: Bool
     limbs_SQA4: Float
 
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """Up to 18 things a scene: class (vocabulary index), size, centre and turn about z."""
+    """Up to 20 things a scene: class (vocabulary index), size, centre and turn about z."""
 
     present_ST: Bool
     class_ST: Int

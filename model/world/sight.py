@@ -6,7 +6,7 @@ import numpy as np
 
 from model.world.camera import NEAREST_M, Camera, Projected, in_frame, project
 from model.world.hands import Posed
-from model.world.scene import AROUND, NUM_PEOPLE, SUPPORT, TABLE, Things
+from model.world.scene import AROUND, COVER, NUM_PEOPLE, SUPPORT, TABLE, Things
 from model.world.space import axes, spread
 from model.world.things import SEAT_HEIGHT_C, Bool, Float, is_any
 
@@ -18,10 +18,8 @@ SPHERES = (
 knees, thighs, ankles, shins, toes."""
 NUM_HEAD = 2
 HANDS = slice(15, 17)
-TOUCHING = (3, 4, 5, 6, 7, 8, 9, 10, 17, 18, 19, 20, 23, 24)
-"""Spheres whose contact with a thing counts as the body touching it."""
 BLOCKING = (0, 1, 3, 4, 7, 8, 9, 10, 19, 20, 17, 18)
-BLOCKERS = np.r_[SUPPORT, TABLE, AROUND]
+BLOCKERS = np.r_[SUPPORT, TABLE, AROUND, COVER]
 SEE_THROUGH = "bicycle, tie, fork, knife, spoon"
 GRID_G3: Float = np.stack(np.meshgrid(*[np.array([-0.5, 0.0, 0.5])] * 3, indexing="ij"), -1).reshape(-1, 3)
 

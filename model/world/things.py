@@ -25,7 +25,13 @@ tool  baseball_glove .25 .2 .12 | bulk umbrella .9 .9 .8      | bulk  handbag .3
 pack  backpack .32 .2 .46     | tie   tie .08 .02 .45         | fix   tv 1.1 .08 .65         | fix   microwave .5 .35 .3
 fix   oven .6 .6 .9           | fix   toaster .28 .18 .19     | fix   sink .6 .45 .2         | fix   refrigerator .75 .7 1.75
 fix   potted_plant .35 .35 .6 | fix   clock .3 .05 .3         | fix   vase .15 .15 .3        | pet   dog .75 .25 .55
-pet   cat .45 .18 .28         | car   car 4.3 1.8 1.5
+pet   cat .45 .18 .28         | car   car 4.3 1.8 1.5        | cover blanket 1.3 1.2 .12
+rest  pillow .5 .35 .15       | bulk  box .4 .3 .3           | bulk  groceries .35 .2 .4
+tool  broom .3 .06 1.3        | tool  vacuum .35 .3 1.1      | cloth towel .35 .1 .45
+wear  clothes .4 .12 .5       | wear  shoe .28 .1 .1         | book  paper .21 .3 .01
+tool  medicine .05 .05 .09    | fix   cabinet .9 .45 1.2     | fix   shelf .8 .3 1.5
+fix   door .85 .06 2.         | fix   window 1.2 .06 1.1     | fix   mirror .6 .04 .9
+fix   picture .5 .03 .4       | fix   light .3 .3 .35
 """
 """Group, class, width x depth x height in metres."""
 
@@ -72,19 +78,30 @@ LIE_ON = pool("bed*3, couch*2, bench")
 STAND_ON = pool("bed*6, couch*2, skateboard*2, surfboard, snowboard, skis, chair, dining table")
 ROMP_ON = pool("bed*3, couch")
 HELD = pool(
-    "@drink*3, @food, @tool, @ball, cell phone*4, book*3, cup*2, bottle*2, laptop, @bulk, cat, skateboard, potted plant, vase, bowl, dog"
+    "@drink*3, @food, @tool, @ball, cell phone*4, book*3, cup*2, bottle*2, laptop, @bulk, cat, skateboard, potted plant, vase, bowl, dog,"
+    "pillow, towel*2, clothes, shoe, paper*2, box*2, broom, medicine"
 )
 ON_TABLE = pool(
     "@drink*4, @food, bowl, fork, knife, spoon, cell phone, book*2, laptop*2, keyboard, mouse, vase, potted plant, remote, microwave,"
-    "toaster, scissors, tv, clock, teddy bear, handbag"
+    "toaster, scissors, tv, clock, teddy bear, handbag, paper*2, box, groceries, medicine, towel, light"
 )
 AROUND = pool(
     "@seat, chair*3, couch, @fix, tv, refrigerator, @pet, dog, handbag, suitcase, backpack, bicycle, motorcycle, car, bed, dining table,"
-    "potted plant, @ball, skateboard, horse, umbrella, teddy bear, bottle, book"
+    "potted plant, @ball, skateboard, horse, umbrella, teddy bear, bottle, book, shoe, box, vacuum, broom, clothes, towel, pillow"
 )
-IN_THE_AIR = pool("sports ball*4, frisbee*2, teddy bear, bottle, cup, book")
+FLANKING = pool("potted plant*4, cabinet*2, light*2, box, shelf, chair, suitcase, handbag, refrigerator, vase, oven, dog, vacuum")
+"""What stands right beside seats and beds."""
+AT_THE_WALL = pool(
+    "tv*2, cabinet*2, shelf*2, door*2, window*2, mirror, picture*2, clock, potted plant*2, refrigerator, couch, chair, bed, light"
+)
+"""What stands or hangs behind people."""
+HUNG = "tv, clock, microwave, picture, mirror, window, light"
+FLYING = "sports ball*4, frisbee*2, teddy bear, bottle, cup, book, pillow"
+IN_THE_AIR = pool(FLYING)
 WORN = pool("backpack*2, handbag, tie*2")
-GHOST = pool("tie*4, bottle, cup, cell phone*2, book*2, remote, chair*2, handbag*2, sports ball, backpack, tv, knife, dog, bowl, frisbee")
+GHOST = pool(
+    "laptop*2, tie*4, bottle, cup, cell phone*2, book*2, remote, chair*2, handbag*2, sports ball, backpack, tv, knife, dog, bowl, frisbee"
+)
 
 SMALL = "@drink, @food, @tool, @ball, cell phone, book"
 UPRIGHT = "book, cell phone, remote, toothbrush, fork, knife, spoon, banana, carrot, tennis racket, baseball bat, frisbee"
@@ -92,8 +109,10 @@ UPRIGHT = "book, cell phone, remote, toothbrush, fork, knife, spoon, banana, car
 
 CONFUSED: dict[str, str] = {
     "cup": "bottle, bowl, vase, wine glass", "bottle": "vase, cup", "chair": "couch, bench", "couch": "chair, bed", "bed": "couch",
-    "dining table": "bench, bed", "book": "laptop, cell phone", "cell phone": "remote, book", "handbag": "backpack, suitcase",
-    "backpack": "handbag, suitcase", "laptop": "tv, book", "dog": "cat", "bowl": "cup", "vase": "bottle", "frisbee": "sports ball",
+    "dining table": "bench, bed, laptop", "book": "laptop, cell phone", "cell phone": "remote, book", "handbag": "backpack, suitcase",
+    "backpack": "handbag, suitcase", "laptop": "tv, book", "blanket": "bed, towel", "pillow": "teddy bear, couch",
+    "cabinet": "refrigerator", "paper": "book", "box": "suitcase", "shelf": "cabinet", "mirror": "picture, window",
+    "picture": "tv, mirror", "window": "tv, door", "dog": "cat", "bowl": "cup", "vase": "bottle", "frisbee": "sports ball",
     "sports ball": "frisbee, apple, orange", "knife": "fork, toothbrush", "teddy bear": "dog", "cat": "dog", "remote": "cell phone",
 }  # fmt: skip
 """Names a detector gives instead."""

@@ -11,8 +11,8 @@ from model.vocabulary import CONTACTING, SPATIAL
 from model.world.camera import Camera
 from model.world.gaze import Directions
 from model.world.hands import HOLD, MOUTH, Posed
-from model.world.scene import CROUCH, FLOOR, HELD_LEFT, HELD_RIGHT, JUMP, LEAN, LIE, NUM_PEOPLE, NUM_THINGS, SIT, STAND, WORN
-from model.world.sight import TOUCHING, Sight, body_spheres
+from model.world.scene import COVER, CROUCH, FLOOR, HELD_LEFT, HELD_RIGHT, JUMP, LEAN, LIE, NUM_PEOPLE, NUM_THINGS, SIT, STAND, WORN
+from model.world.sight import Sight
 from model.world.space import axes, distance_to_box, heading, in_box_frame, unit
 from model.world.things import SMALL, Bool, Float, Int, is_any
 
@@ -41,7 +41,7 @@ class _Contacts(NamedTuple):
     worn_SQT: Bool
     hand_SQTA: Bool
     elbow_SQT: Bool
-    body_SQT: Bool
+    covered_SQT: Bool
 
 
 def label(rng: np.random.Generator, posed: Posed, looks: Directions, camera: Camera, sight: Sight) -> Truth:
@@ -82,18 +82,16 @@ def _contacts(posed: Posed) -> _Contacts:
         local = in_box_frame(points.reshape(count, -1, 3), things.centre_ST3, things.yaw_ST)
         return distance_to_box(local.reshape(count, local.shape[1], 2, -1, 3).transpose(0, 2, 1, 3, 4), size)
 
-    joints, radii = body_spheres(posed)
-    at = list(TOUCHING)
     hand = gap(posed.hands_SQA3) < HAND_RADIUS_M
     elbow: Bool = np.any(gap(posed.elbows_SQA3) < 0.06, axis=-1, keepdims=True)[..., 0]
-    body: Bool = np.any(gap(joints[:, :, at]) < radii[:, :, None, at], axis=-1, keepdims=True)[..., 0]
     support = _own_slots(0) & people.supported_SQ[..., None]
     support[:, 1, 0] |= people.shares_S
     right, left = _own_slots(HELD_RIGHT.start), _own_slots(HELD_LEFT.start)
     held = (right & (doing.action_SQA[..., [0]] == HOLD)) | (left & (doing.action_SQA[..., [1]] == HOLD))
     small = is_any(things.class_ST, SMALL) & (things.size_ST3.max(-1) < 0.5)
     worn = np.broadcast_to(_own_slots(WORN.start), held.shape)
-    return _Contacts(support, held, held | (hand.any(-1) & small[:, None] & ~_loose_grip(posed)), worn, hand, elbow, body)
+    covered = _own_slots(COVER.start) & people.covered_SQ[..., None]
+    return _Contacts(support, held, held | (hand.any(-1) & small[:, None] & ~_loose_grip(posed)), worn, hand, elbow, covered)
 
 
 def _hand_contact(posed: Posed, contacts: _Contacts) -> Bool:
@@ -129,7 +127,8 @@ def _spatial(posed: Posed, contacts: _Contacts) -> Bool:
     pelvis = body.pelvis_SQ3[..., 2, None]
     on_table = (is_any(things.class_ST, SMALL) & (top > 0.3))[:, None]
     beneath = contacts.support_SQT | ((top[:, None] < pelvis + 0.02) & (gap < NEAR_BODY_M) & ~on_table)
-    above = (bottom[:, None] > (body.head_SQ3[..., 2] + 0.06 * people.height_SQ)[..., None]) & (gap < 1.2)
+    beneath &= ~contacts.covered_SQT
+    above = contacts.covered_SQT | ((bottom[:, None] > (body.head_SQ3[..., 2] + 0.06 * people.height_SQ)[..., None]) & (gap < 1.2))
     free, lying = ~beneath & ~above, (people.pose_SQ == LIE)[..., None]
     upright, over = free & ~lying, bottom[:, None] > pelvis
     in_front = (upright & (angle < IN_FRONT_RAD)) | (free & lying & over)
@@ -141,16 +140,17 @@ def _spatial(posed: Posed, contacts: _Contacts) -> Bool:
 
 
 def _contacting(posed: Posed, contacts: _Contacts) -> Bool:
-    """The seventeen contacts; those that boxes cannot show (wiping, writing, twisting, covered_by, other) never occur."""
+    """The seventeen contacts; those that boxes cannot show (wiping, writing, twisting, other) never occur."""
     pose, class_ = posed.people.pose_SQ[..., None], posed.things.class_ST[:, None]
     support, held, worn = contacts.support_SQT, contacts.held_SQT, contacts.worn_SQT
     at_mouth = _at_mouth(posed)
-    backpack, handbag, tie = (is_any(class_, name) for name in ("backpack", "handbag", "tie"))
-    big = is_any(class_, "@bulk, @pack, laptop, @board, @pet, potted plant, vase, bicycle")
+    backpack, handbag = (is_any(class_, name) for name in ("backpack", "handbag"))
+    big = is_any(class_, "@bulk, @pack, laptop, @board, @pet, potted plant, vase, bicycle, vacuum, chair")
     worn_on_body = worn & ~handbag
     none = np.zeros(held.shape, bool)
     labels = {
-        "carrying": (held & big & np.isin(pose, [STAND, LEAN, JUMP])) | (worn & ~tie),
+        "carrying": (held & big & np.isin(pose, [STAND, LEAN, JUMP])) | (worn & (backpack | handbag)),
+        "covered_by": contacts.covered_SQT,
         "drinking_from": at_mouth & is_any(class_, "@drink"),
         "eating": at_mouth & is_any(class_, "@food"),
         "have_it_on_the_back": worn & backpack,
@@ -159,7 +159,7 @@ def _contacting(posed: Posed, contacts: _Contacts) -> Bool:
         "lying_on": support & (pose == LIE),
         "sitting_on": support & np.isin(pose, [SIT, CROUCH, FLOOR]),
         "standing_on": support & np.isin(pose, [STAND, JUMP]),
-        "touching": (contacts.hand_SQTA.any(-1) | contacts.body_SQT | (worn & handbag)) & ~contacts.grasped_SQT & ~support & ~worn_on_body,
+        "touching": (contacts.hand_SQTA.any(-1) | contacts.elbow_SQT | (worn & handbag)) & ~contacts.grasped_SQT & ~support & ~worn_on_body,
         "wearing": worn_on_body,
     }
     stacked = np.stack([labels.get(name, none) for name in CONTACTING], -1)
@@ -177,9 +177,8 @@ def _at_mouth(posed: Posed) -> Bool:
 def _leaning(posed: Posed, contacts: _Contacts) -> Bool:
     """Hands or elbows on furniture with the trunk tilted, or elbows on it while sitting."""
     pose = posed.people.pose_SQ
-    steady = (
-        is_any(posed.things.class_ST, "dining table, bed, couch, chair, oven, refrigerator, car, sink")[:, None] & ~contacts.support_SQT
-    )
+    steady = is_any(posed.things.class_ST, "dining table, bed, couch, chair, oven, refrigerator, car, sink, cabinet, shelf")[:, None]
+    steady = steady & ~contacts.support_SQT
     tilted = ((posed.people.tilt_SQ > 0.3) & np.isin(pose, [SIT, LEAN, CROUCH]))[..., None]
     propped = contacts.hand_SQTA.any(-1) | contacts.elbow_SQT
     out: Bool = steady & ((propped & tilted) | (contacts.elbow_SQT & (pose == SIT)[..., None]))

@@ -12,7 +12,7 @@ from model.world.clips import draw_clips, draw_frames
 from model.world.detections import NUM_GHOSTS, NUM_SLOTS
 from model.world.hands import HOLD, MISS, REACH, Posed, draw_hands, place
 from model.world.room import draw_scene
-from model.world.scene import HELD_RIGHT, NUM_PEOPLE, SIT, STAND
+from model.world.scene import HELD_RIGHT, NUM_PEOPLE, NUM_THINGS, SIT, STAND
 from model.world.sight import Habits, body_spheres, grid_points, see
 from model.world.space import axes, distance_to_box, heading, in_box_frame
 from model.world.things import CLASSES, CONFUSED, GROUPS, INDEX, SIZE_C3, pool
@@ -108,7 +108,7 @@ def test_a_fridge_hides_what_is_behind_it(posed: Posed) -> None:
     class_[:, 13], size[:, 13], centre[:, 13] = INDEX["refrigerator"], [1.0, 3.0, 4.0], [2.0, 0.0, 2.0]
     alone = np.zeros((1, NUM_PEOPLE), bool)
     people = dataclasses.replace(posed.people, present_SQ=np.where([[True, False]], True, alone).repeat(len(posed.people.pose_SQ), 0))
-    habits = Habits(np.zeros((1, 18)), np.zeros((1, 18), bool), np.zeros((1, NUM_PEOPLE, 27), bool))
+    habits = Habits(np.zeros((1, NUM_THINGS)), np.zeros((1, NUM_THINGS), bool), np.zeros((1, NUM_PEOPLE, 27), bool))
     for hidden in (True, False):
         present[:, 13] = hidden
         one = dataclasses.replace(things, present_ST=present, class_ST=class_, size_ST3=size, centre_ST3=centre, yaw_ST=things.yaw_ST[:1])
