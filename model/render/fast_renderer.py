@@ -25,6 +25,8 @@ NEAR, FAR = 0.05, 30.0
 SAMPLES = 4
 SHADOW_SIDE = 1024
 SHADOW_UNIT, TEXEL_UNIT = 1, 0
+SHELL_M = 3.0
+"""Larger things are walls and floors: they stand behind the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ def _draws(scene: Any, camera: Matrix, actors: Sequence[Sequence[Any]]) -> list[
     for node in scene.mesh_nodes:
         if node.mesh.is_visible:
             pose = scene.get_pose(node)
-            distance = float(np.linalg.norm(pose[:3, 3] - camera[:3, 3]))
+            distance = float(np.linalg.norm(pose[:3, 3] - camera[:3, 3])) + (FAR if node.mesh.scale > SHELL_M else 0.0)
             model_44 = np.ascontiguousarray(pose, np.float32)
             for primitive in node.mesh.primitives:
                 see_through = primitive.material.alphaMode == "BLEND"

@@ -1,7 +1,7 @@
 """The shaders of fast frames: one light with soft shadows, point lights, ambient; and one that paints ids. Knows no scene.
 
-Written for software rendering, where every pixel's arithmetic counts: shadows take one filtered tap, highlights an approximation (after
-Karis 2013, Lazarov 2013). Albedo, intensities and gamma mean what they mean in pyrender, so that both look alike.
+Written for software rendering, where every pixel's arithmetic counts: shadows take one filtered tap, highlights and gamma are near
+enough (after Karis 2013). Albedo, intensities and gamma mean what they mean in pyrender, so that both look alike.
 """
 
 import ctypes
@@ -82,7 +82,8 @@ void main() {{
         float far2 = dot(to, to);
         sum += lit(n, v, to * inversesqrt(far2), point[i] / far2);
     }}
-    painted = vec4(pow(clamp(sum * tint, 0.0, 1.0), vec3(1.0 / 2.2)), base.a);
+    vec3 root = sqrt(clamp(sum * tint, 0.0, 1.0));
+    painted = vec4(root * (1.12 - 0.12 * root), base.a);
 }}
 """
 
@@ -147,7 +148,7 @@ class Program:
 
 def lit_program(layout: Layout, textured: bool) -> Program:
     """Pictures: textured or of one colour."""
-    texel = "vec4 seen = texture(texels, uv); base *= vec4(pow(seen.rgb, vec3(2.2)), seen.a);" if textured else ""
+    texel = "vec4 seen = texture(texels, uv); base *= vec4(seen.rgb * seen.rgb * (0.8 + 0.2 * seen.rgb), seen.a);" if textured else ""
     return Program(_vertex(layout), LIT.format(sampler=_sampler(textured), texel=texel))
 
 
