@@ -1,21 +1,31 @@
-"""`vigil train`: the scene head of a checkpoint, from the box-level world alone, in minutes on two cores, repeatable by seed."""
+"""`vigil train`: a checkpoint's scene head, from the box-level world and rendered clips, in minutes on two cores, repeatable by seed."""
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from tqdm import tqdm
 
 from model.calibrate import Observed, mean_average_precision, observe, only_blurred, score
+from model.checkpoint import DETECTOR, IMAGE_HEADS
 from model.head_file import LoadedHead, load_head, load_recipe, save_head
+from model.image_heads.weights import load_image_heads
+from model.nano import Nano
+from model.rollout import ClipSource
 from model.samples import Plan, Samples
 from model.scene_head import SceneHead
 from model.text import Prototypes
-from model.train import CLIP_FRAMES, DIM, Recipe, train
+from model.train import CLIP_FRAMES, DIM, OPTIMISERS, SMALL, TRAIN_PAIRS, Recipe, new_head, train
+from model.weights import load_detector
 
 DEFAULT_OUT = Path(__file__).parents[1] / "checkpoints" / "nano-v0"
+SMALL_OUT = Path("data/train-small")
 HELD_OUT_SEED = 1_000_003
 """Added to the seed for the clips that thresholds and figures come from."""
+SMALL_MARGIN = 0.15
+"""World mAP by which --small has to beat an untrained head."""
+SMALL_HELD_OUT = 32
+STATE = "training.pt"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,41 +36,80 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clips", type=int, default=recipe.num_clips, help=f"clips of {CLIP_FRAMES} frames to draw")
     parser.add_argument("--held-out", type=int, default=600, help="clips for thresholds and figures")
     parser.add_argument("--epochs", type=int, default=recipe.epochs)
+    parser.add_argument("--batch", type=int, default=recipe.batch, help="single frames a step")
+    parser.add_argument("--clip-batch", type=int, default=recipe.clip_batch, help="clips a step")
     parser.add_argument("--workers", type=int, default=recipe.workers, help="processes that draw the world")
+    parser.add_argument("--optimiser", choices=OPTIMISERS, default=recipe.optimiser)
+    parser.add_argument("--rendered", type=Path, metavar="FOLDER", help="mix in rendered clips (vigil data synth-home), its train split")
+    parser.add_argument("--rendered-passes", type=float, default=recipe.rendered_passes, help="passes over the rendered clips an epoch")
     parser.add_argument(
         "--prior-strength", type=float, default=recipe.prior_strength, help="how far odds move from the world's to the priors' (0..1)"
     )
     parser.add_argument("--thresholds-only", action="store_true", help="keep the head that lies in --out, find its thresholds again")
     parser.add_argument("--no-memory", action="store_true", help="train without memory, for comparison")
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="checkpoint folder")
+    parser.add_argument("--small", action="store_true", help="a run for CI, sizes fixed: fails unless it clearly beats an untrained head")
+    parser.add_argument("--fresh", action="store_true", help=f"start anew where a killed run left {STATE}, instead of going on from it")
+    parser.add_argument("--out", type=Path, help=f"checkpoint folder; default: the shipped nano-v0, with --small {SMALL_OUT}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train (or keep what is there), calibrate on held-out clips, write head.safetensors and head.json, print a table."""
-    recipe = Recipe(
-        seed=args.seed, num_scenes=args.scenes, num_clips=args.clips, epochs=args.epochs, workers=args.workers,
-        prior_strength=args.prior_strength, use_memory=not args.no_memory,
-    )  # fmt: skip
-    recipe = load_recipe(args.out) if args.thresholds_only else recipe
-    head, prototypes = _kept(args.out) if args.thresholds_only else _trained(recipe)
-    held_out = Samples(Plan(args.held_out, CLIP_FRAMES, recipe.seed + HELD_OUT_SEED), recipe.workers, DIM, "drawing held-out clips")
+    out: Path = args.out or (SMALL_OUT if args.small else DEFAULT_OUT)
+    recipe = load_recipe(out) if args.thresholds_only else _recipe(args)
+    head, prototypes = _kept(out) if args.thresholds_only else _trained(recipe, args.rendered, out / STATE, fresh=args.fresh)
+    num_held_out = SMALL_HELD_OUT if args.small else args.held_out
+    held_out = Samples(Plan(num_held_out, CLIP_FRAMES, recipe.seed + HELD_OUT_SEED), recipe.workers, DIM, "drawing held-out clips")
     with_memory = observe(head, prototypes, held_out, use_memory=recipe.use_memory)
     without = observe(head, prototypes, held_out, use_memory=False)
     scores = score(with_memory)
     about = {"recipe": asdict(recipe), "world": {"memory": _figures(with_memory), "memory_emptied": _figures(without)}}
-    save_head(args.out, LoadedHead(head, prototypes, scores), about)
+    save_head(out, LoadedHead(head, prototypes, scores), about)
+    (out / STATE).unlink(missing_ok=True)
     for one in scores:
         tqdm.write(
             f"{one.name:20} {'published' if one.published else 'held back':10} at {one.threshold:.2f}   AP {one.average_precision:.3f}"
             f"   precision {one.precision:.3f}   recall {one.recall:.3f}   of {one.positives}"
         )
-    tqdm.write(f"world mAP {mean_average_precision(with_memory):.3f}, with the memory emptied {mean_average_precision(without):.3f}")
-    return 0
+    quality = mean_average_precision(with_memory)
+    tqdm.write(f"world mAP {quality:.3f}, with the memory emptied {mean_average_precision(without):.3f}")
+    return _beats_untrained(quality, prototypes, held_out) if args.small else 0
 
 
-def _trained(recipe: Recipe) -> tuple[SceneHead, Prototypes]:
-    trainer = train(recipe)
+def _recipe(args: argparse.Namespace) -> Recipe:
+    rendered = str(args.rendered or "")
+    if args.small:
+        return replace(SMALL, optimiser=args.optimiser, rendered=rendered, rendered_passes=args.rendered_passes)
+    return Recipe(
+        seed=args.seed, num_scenes=args.scenes, num_clips=args.clips, epochs=args.epochs, batch=args.batch, clip_batch=args.clip_batch,
+        workers=args.workers, prior_strength=args.prior_strength, use_memory=not args.no_memory, optimiser=args.optimiser,
+        rendered=rendered, rendered_passes=args.rendered_passes,
+    )  # fmt: skip
+
+
+def _trained(recipe: Recipe, rendered: Path | None, state_file: Path, *, fresh: bool) -> tuple[SceneHead, Prototypes]:
+    if fresh:
+        state_file.unlink(missing_ok=True)
+    trainer = train(recipe, _rendered(rendered, state_file.parent), state_file)
     return trainer.head, trainer.prototypes
+
+
+def _rendered(folder: Path | None, checkpoint: Path) -> ClipSource | None:
+    """The train split as the checkpoint's own detector and image heads see it, or nano-v0's where the folder has none yet."""
+    if folder is None:
+        return None
+    from model.rendered_samples import RenderedSamples
+
+    seen_by = checkpoint if (checkpoint / DETECTOR).is_file() else DEFAULT_OUT
+    image_heads = load_image_heads(seen_by / IMAGE_HEADS) if (seen_by / IMAGE_HEADS).is_file() else None
+    network = Nano(load_detector(seen_by / DETECTOR), new_head(TRAIN_PAIRS), image_heads)
+    return RenderedSamples(folder, "train", network, CLIP_FRAMES)
+
+
+def _beats_untrained(quality: float, prototypes: Prototypes, held_out: Samples) -> int:
+    """Say what training has brought; status 1 when it is less than it must be."""
+    untrained = mean_average_precision(observe(new_head(TRAIN_PAIRS).eval(), prototypes, held_out))
+    tqdm.write(f"an untrained head {untrained:.3f}: {quality - untrained:+.3f}, at least {SMALL_MARGIN:+.3f} is asked for")
+    return 0 if quality >= untrained + SMALL_MARGIN else 1
 
 
 def _kept(folder: Path) -> tuple[SceneHead, Prototypes]:

@@ -1,0 +1,69 @@
+"""Clips through a head frame by frame. A batch is drawn once, random resets included, so that two heads can see the very same.
+
+B batch, P memory slots, D width.
+"""
+
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from model.samples import Clip
+from model.scene_head import Relations, SceneHead
+from model.text import Prototypes
+
+
+class ClipSource(Protocol):
+    """Clips of equal length with their truth: the box world (model/samples.py), or rendered ones."""
+
+    num_clips: int
+    num_frames: int
+
+    def batches(self, size: int, generator: torch.Generator | None) -> list[Tensor]:
+        """Clip numbers in batches; shuffled where a generator is given."""
+
+    def frame(self, clips_B: Tensor, index: int, generator: torch.Generator) -> Clip:
+        """One frame of each of the given clips."""
+
+    def pair_frequencies(self) -> Tensor:
+        """(C, K): how often each predicate holds of a pair with a class; .5 where too few are seen."""
+
+
+class State(NamedTuple):
+    """The memory of every clip of a batch."""
+
+    memory_BPD: Tensor
+    counts_BP: Tensor
+
+
+class Batch(NamedTuple):
+    """Frames in order, the memory they start with, and after each frame which streams go on (1) or start anew (0)."""
+
+    frames: tuple[Clip, ...]
+    start: State
+    kept_B1: tuple[Tensor, ...]
+
+
+def empty_state(head: SceneHead, count: int) -> State:
+    """Empty memories for a batch."""
+    dim = head.weight_delta.shape[1]
+    return State(torch.zeros(count, head.num_slots, dim), torch.zeros(count, head.num_slots))
+
+
+def draw_batch(source: ClipSource, clips_B: Tensor, start: State, reset_share: float, generator: torch.Generator) -> Batch:
+    """All frames of some clips."""
+    frames, kept = [], []
+    for index in range(source.num_frames):
+        frames.append(source.frame(clips_B, index, generator))
+        kept.append((torch.rand(len(clips_B), 1, generator=generator) >= reset_share).float())
+    return Batch(tuple(frames), start, tuple(kept))
+
+
+def unroll(head: SceneHead, prototypes: Prototypes, batch: Batch) -> tuple[list[Relations], State]:
+    """What the head finds in every frame, and the memory that it ends with."""
+    state, found = batch.start, []
+    for clip, kept_B1 in zip(batch.frames, batch.kept_B1, strict=True):
+        one = head.relate(clip.entities, clip.aspect_B, state.memory_BPD, state.counts_BP, clip.dt_B, *prototypes)
+        state = State(one.memory_BPD * kept_B1.unsqueeze(2), one.counts_BP * kept_B1)
+        found.append(one)
+    return found, state
