@@ -15,7 +15,7 @@ DEFAULT   := $(VENV)/.default-$(call key,$(PINS_BASE))
 DEV       := $(VENV)/.dev-$(call key,$(PINS_DEV))
 PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check train bench clip files screenshot lock servers clean
+.PHONY: help demo test check train train-small eval bench clip files screenshot lock servers clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-8s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ check: $(DEV) ## lint, format, types, import arrows, pins
 
 train: $(DEV) ## train a checkpoint (ARGS="--help" says more)
 	@$(VIGIL) train $(ARGS)
+
+train-small: $(DEV) ## train end to end in the time CI has, and fail unless it clearly beats an untrained head
+	@$(VIGIL) train --small $(ARGS)
+
+eval: $(DEV) ## measure the shipped checkpoint on SynthHome-test and RealMini, print every table (ARGS="--help" says more)
+	@$(VIGIL) eval $(ARGS)
 
 bench: $(DEFAULT) ## measure this machine (ARGS="--help" says more)
 	@$(VIGIL) bench $(ARGS)

@@ -62,7 +62,7 @@ class PredicateRow(msgspec.Struct, frozen=True):
 
     name: str
     published: bool
-    threshold: float
+    threshold: float | None
     true: int
     average_precision: float
     said: int
@@ -87,14 +87,14 @@ def judge(cases: Iterable[Case], group_C: Int) -> Judged:
     return Judged(_Cells(*(column_X[best_X] for column_X in columns)), np.concatenate(predicates), np.concatenate(clips))
 
 
-def at_thresholds(judged: Judged, threshold_K: Float, min_entity: float, resamples: int = 1000, seed: int = 0) -> AtThreshold:
-    """All predicates together; a threshold of infinity leaves a predicate out, of predictions and of truth."""
-    cells, said_X, right_X, counted_T = *_said(judged, threshold_K, min_entity), np.isfinite(threshold_K)[judged.predicate_T]
-    num_clips = int(max(cells.clip_X.max(initial=0), judged.clip_T.max(initial=0))) + 1
-    parts_C = [np.bincount(clip, minlength=num_clips) for clip in (cells.clip_X[said_X], cells.clip_X[right_X], judged.clip_T[counted_T])]
-    weight_SC = resampled_clips(num_clips, resamples, seed)
-    said, right, true = (int(part_C.sum()) for part_C in parts_C)
-    said_S, right_S, true_S = (weight_SC @ part_C for part_C in parts_C)
+def at_thresholds(
+    judged: Judged, threshold_K: Float, counted_K: Bool, min_entity: float, resamples: int = 1000, seed: int = 0
+) -> AtThreshold:  # fmt: skip
+    """All predicates together; a threshold of infinity says nothing of a predicate, `counted_K` are those whose truth counts."""
+    cells, said_X, _ = _said(judged, threshold_K, min_entity)
+    parts_3C = _per_clip(judged, threshold_K, counted_K, min_entity)
+    said, right, true = (int(part) for part in parts_3C.sum(1))
+    said_S, right_S, true_S = parts_3C @ resampled_clips(parts_3C.shape[1], resamples, seed).T
     return AtThreshold(
         said=said,
         right=right,
@@ -104,6 +104,21 @@ def at_thresholds(judged: Judged, threshold_K: Float, min_entity: float, resampl
         recall=wilson(right, true),
         f1=Interval(2 * right / max(said + true, 1), *spread(2 * right_S / np.maximum(said_S + true_S, 1))),
     )
+
+
+def f1_gain(
+    new: tuple[Judged, Float], old: tuple[Judged, Float], counted_K: Bool, min_entity: float, resamples: int = 1000, seed: int = 0
+) -> Interval:  # fmt: skip
+    """How much more F1 the first has than the second (each with its thresholds) on the same clips, drawn together."""
+    parts = [_per_clip(judged, threshold_K, counted_K, min_entity) for judged, threshold_K in (new, old)]
+    num_clips = max(part_3C.shape[1] for part_3C in parts)
+    weight_SC = resampled_clips(num_clips, resamples, seed)
+    f1 = []
+    for part_3C in parts:
+        said, right, true = np.pad(part_3C, ((0, 0), (0, num_clips - part_3C.shape[1]))) @ np.vstack([np.ones(num_clips), weight_SC]).T
+        f1.append(2 * right / np.maximum(said + true, 1))
+    gain = f1[0] - f1[1]
+    return Interval(float(gain[0]), *spread(gain[1:]))
 
 
 def predicate_rows(judged: Judged, threshold_K: Float, published_K: Bool, min_entity: float) -> list[PredicateRow]:
@@ -116,7 +131,7 @@ def predicate_rows(judged: Judged, threshold_K: Float, published_K: Bool, min_en
         PredicateRow(
             name=name,
             published=bool(published_K[row]),
-            threshold=float(threshold_K[row]),
+            threshold=float(threshold_K[row]) if np.isfinite(threshold_K[row]) else None,
             true=int(true_K[row]),
             average_precision=average_precision(first_X[cells.predicate_X == row], int(true_K[row])),
             said=int(said_K[row]),
@@ -140,6 +155,14 @@ def _said(judged: Judged, threshold_K: Float, min_entity: float) -> tuple[_Cells
     cells = judged.cells
     said_X = (cells.prob_X >= threshold_K[cells.predicate_X]) & (cells.ends_X >= min_entity)
     return cells, said_X, _first_finds(cells.truth_X, said_X)
+
+
+def _per_clip(judged: Judged, threshold_K: Float, counted_K: Bool, min_entity: float) -> Float:
+    """(3, C): what is said, right and true in each clip."""
+    cells, said_X, right_X = _said(judged, threshold_K, min_entity)
+    num_clips = int(max(cells.clip_X.max(initial=0), judged.clip_T.max(initial=0))) + 1
+    clips = (cells.clip_X[said_X], cells.clip_X[right_X], judged.clip_T[counted_K[judged.predicate_T]])
+    return np.stack([np.bincount(clip, minlength=num_clips) for clip in clips]).astype(np.float64)
 
 
 def _first_finds(truth_X: Int, among_X: Bool) -> Bool:

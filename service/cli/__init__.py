@@ -14,7 +14,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "policy": ("service.cli.policy", "check a policy file"),
     "bench": ("service.cli.bench", "measure this machine: engine, service overhead, a live stream end to end"),
     "train-image": ("model.commands.train_image", "train the heads on the detector's features, on rendered clips (extra: train)"),
+    "fit-filter": ("model.commands.fit_filter", "fit the relation filter of a checkpoint, compare it with simpler ones (extra: train)"),
     "train": ("model.commands.train", "train a checkpoint on the box-level world (extra: train)"),
+    "train-table": ("model.commands.method_table", "the parts of the method and other ideas beside each other (extra: train)"),
+    "eval": ("model.commands.eval", "measure a checkpoint's scene graphs on rendered and labelled real clips (extra: train)"),
     "export": ("model.commands.export", "import COCO weights, export a checkpoint to ONNX (extra: train)"),
     "data": ("model.commands.data", "render clips from 3-D models (extra: render)"),
 }
