@@ -11,7 +11,7 @@ import numpy as np
 
 from model.render.room import pose
 from model.synth.figures import Figure
-from model.synth.moment import Matrix
+from model.synth.moment import Matrix, Vector
 from model.synth.motion import breathe, pace, sway, walk
 from model.synth.plan import Spot, footprint
 from model.synth.stage import Item, Person, Stage, body_box
@@ -85,13 +85,13 @@ class Director:
             local = pose(
                 float(self.rng.normal(0, 0.1)), _seat_height(bed) - 0.03, float(self.rng.uniform(-0.3, 0.3)), float(self.rng.uniform(-3, 3))
             )
-            return self._add(figure, bed.rest @ local, bed)
+            return self.add(figure, bed.rest @ local, bed)
         return None
 
     def sit_on_ground(self, figure: Figure) -> Person | None:
         """On the floor."""
         spot = self.stage.plan.open_floor(figure.bounds_23[1] - figure.bounds_23[0], margin=0.05)
-        return None if spot is None else self._add(figure, _at(figure, spot), self.stage.floor)
+        return None if spot is None else self.add(figure, _at(figure, spot), self.stage.floor)
 
     def stand(self, figure: Figure) -> Person | None:
         """Free on the floor; half of them turned towards something. A few walk."""
@@ -99,7 +99,7 @@ class Director:
         if spot is None:
             return None
         yaw = self._towards_something(spot) if self.rng.random() < 0.6 else spot.yaw
-        person = self._add(figure, pose(spot.x, 0.0, spot.z, yaw), self.stage.floor)
+        person = self.add(figure, pose(spot.x, 0.0, spot.z, yaw), self.stage.floor)
         if self.rng.random() < 0.12:
             ahead = Spot(spot.x + 0.6 * math.sin(yaw), 0.0, spot.z + 0.6 * math.cos(yaw), yaw)
             if self.stage.plan.free(footprint(ahead, np.array([0.4, 1.0, 0.4]))):
@@ -108,13 +108,13 @@ class Director:
 
     def stand_by_table(self, figure: Figure) -> Person | None:
         """Close before a table or a counter, facing it."""
-        for item in self._pick_from([item for item in self.stage.items if item.label in ("dining table", "cabinet", "sink")]):
+        for item in self.pick_from([item for item in self.stage.items if item.label in ("dining table", "cabinet", "sink")]):
             if not item.form.support_m or not 0.6 < item.form.support_m < 1.0:
                 continue
             reach = item.form.size_3[2] / 2 + figure.bounds_23[1, 2] * 0.55 + float(self.rng.uniform(0.02, 0.12))
             at = item.rest @ pose(float(self.rng.uniform(-0.25, 0.25)), -item.rest[1, 3], reach, math.pi)
-            if self._fits(figure, at, (item,)):
-                return self._add(figure, at, self.stage.floor)
+            if self.fits(figure, at, (item,)):
+                return self.add(figure, at, self.stage.floor)
         return None
 
     def stand_on_bed(self, figure: Figure) -> Person | None:
@@ -129,28 +129,28 @@ class Director:
                     float(self.rng.uniform(-0.3, 0.6)),
                     float(self.rng.uniform(-3, 3)),
                 )
-                return self._add(figure, bed.rest @ local, bed)
+                return self.add(figure, bed.rest @ local, bed)
         return None
 
     def lean(self, figure: Figure) -> Person | None:
         """Back against something steady."""
-        for item in self._pick_from([item for item in self.stage.items if item.label in LEAN_ON and item.form.size_3[1] > 0.7]):
+        for item in self.pick_from([item for item in self.stage.items if item.label in LEAN_ON and item.form.size_3[1] > 0.7]):
             depth = float(item.form.bounds_23[1, 2] - figure.bounds_23[0, 2]) + 0.02
             at = item.rest @ pose(float(self.rng.uniform(-0.2, 0.2)), -item.rest[1, 3], depth)
-            if item.rest[1, 3] < 0.3 and self._fits(figure, at, (item,)):
-                person = self._add(figure, at, self.stage.floor)
+            if item.rest[1, 3] < 0.3 and self.fits(figure, at, (item,)):
+                person = self.add(figure, at, self.stage.floor)
                 person.ties = replace(person.ties, leans_on=frozenset({item.id}))
                 return person
         return None
 
     def stand_in_doorway(self, figure: Figure) -> Person | None:
         """Between the posts, as one who comes or goes."""
-        for item in self._pick_from([item for item in self.stage.items if item.label == "doorway" and item.id not in self.busy]):
+        for item in self.pick_from([item for item in self.stage.items if item.label == "doorway" and item.id not in self.busy]):
             self.busy.add(item.id)
             at = item.rest @ pose(
                 0.0, 0.0, float(self.rng.uniform(-0.02, 0.08)), float(self.rng.choice([0.0, math.pi])) + float(self.rng.normal(0, 0.15))
             )
-            person = self._add(figure, at, self.stage.floor)
+            person = self.add(figure, at, self.stage.floor)
             person.ties = replace(person.ties, inside=frozenset({item.id}))
             return person
         return None
@@ -162,7 +162,7 @@ class Director:
                 continue
             turn = (math.pi if figure.eyes_K3[0, 2] > 0 else 0.0) + (math.pi if self.rng.random() < 0.15 else 0.0)
             shift = float(self.rng.uniform(-0.2, 0.2)) if bed.form.size_3[0] > 1.3 else 0.0
-            return self._add(figure, bed.rest @ pose(shift, _seat_height(bed) - self._sink(figure), 0.0, turn), bed)
+            return self.add(figure, bed.rest @ pose(shift, _seat_height(bed) - self._sink(figure), 0.0, turn), bed)
         return None
 
     def lie_on_couch(self, figure: Figure) -> Person | None:
@@ -177,38 +177,45 @@ class Director:
                     (z0 + z1) / 2 + 0.05,
                     math.pi / 2 * float(self.rng.choice([-1, 1])),
                 )
-                return self._add(figure, couch.rest @ local, couch)
+                return self.add(figure, couch.rest @ local, couch)
         return None
 
     def lie_on_ground(self, figure: Figure) -> Person | None:
         """On the floor."""
         spot = self.stage.plan.open_floor(figure.bounds_23[1] - figure.bounds_23[0], margin=0.0)
-        return None if spot is None else self._add(figure, _at(figure, spot), self.stage.floor)
+        return None if spot is None else self.add(figure, _at(figure, spot), self.stage.floor)
 
     def _seat(self, figure: Figure, support: Item, x: float, z: float) -> Person | None:
         local = pose(x, _seat_height(support) - figure.seat_m - SINK_M, z, float(self.rng.normal(0, 0.06)))
         return self._sit(figure, support, support.rest @ local)
 
     def _sit(self, figure: Figure, support: Item, at: Matrix) -> Person | None:
-        if abs(at[1, 3]) > FOOT_GAP_M or not self._fits(figure, at, (support, *self._tables())):
+        if abs(at[1, 3]) > FOOT_GAP_M or not self.fits(figure, at, (support, *self._tables())):
             return None
-        person = self._add(figure, at, support)
+        person = self.add(figure, at, support)
         person.ties = replace(person.ties, feet_on=self.stage.floor.id)
         return person
 
-    def _add(self, figure: Figure, at: Matrix, support: Item) -> Person:
+    def add(self, figure: Figure, at: Matrix, support: Item) -> Person:
+        """Someone whose weight `support` carries."""
         self.busy.add(support.id)
         motion = sway(self.rng) if figure.posture == "standing" else breathe(self.rng)
         return self.stage.add_person(figure, at, Ties(support.id), motion, pace(self.rng, self.duration_s))
 
-    def _fits(self, figure: Figure, at: Matrix, besides: Sequence[Item]) -> bool:
-        plan, body = self.stage.plan, body_box(figure, at)
+    def fits(self, figure: Figure, at: Matrix, besides: Sequence[Item]) -> bool:
+        """Is there room for the body, but for what it sits on, leans on or has its legs under?"""
+        body = body_box(figure, at)
         body[0] += [0.08, 0.1, 0.08]
         body[1] -= [0.08, 0.1, 0.08]
+        return self.free_but(body, besides)
+
+    def free_but(self, box_23: Vector, besides: Sequence[Item]) -> bool:
+        """Free, where the boxes over those things' places do not count."""
         own = [item.rest[[0, 2], 3] for item in besides]
+        plan = self.stage.plan
         kept = plan.boxes
         plan.boxes = [box for box in kept if not any(_holds(box, place) for place in own)]
-        free = plan.free(body)
+        free = plan.free(box_23)
         plan.boxes = kept
         return free
 
@@ -222,9 +229,10 @@ class Director:
         found = [
             item for item in self.stage.items if item.label == label and item.form.region and low < (item.form.support_m or 0.0) < high
         ]
-        return self._pick_from([item for item in found if label != "chair" or (item.id not in self.busy and not item.taken)])
+        return self.pick_from([item for item in found if label != "chair" or (item.id not in self.busy and not item.taken)])
 
-    def _pick_from(self, items: Sequence[Item]) -> list[Item]:
+    def pick_from(self, items: Sequence[Item]) -> list[Item]:
+        """The same in any order."""
         return [items[int(index)] for index in self.rng.permutation(len(items))]
 
     def _towards_something(self, spot: Spot) -> float:
@@ -245,5 +253,5 @@ def _at(figure: Figure, spot: Spot) -> Matrix:
     return at
 
 
-def _holds(box: np.ndarray[tuple[int, ...], np.dtype[np.float64]], place: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bool:
+def _holds(box: Vector, place: Vector) -> bool:
     return bool((box[0][[0, 2]] <= place).all() and (box[1][[0, 2]] >= place).all())

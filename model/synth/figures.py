@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from model.render.assets import Asset
 from model.render.gl import pyrender
@@ -18,7 +19,6 @@ FORWARD = np.array([0.0, -0.12, 0.99])
 HEAD_TURNS: Mapping[str, tuple[float, float, float]] = {"RE/lyingDownMale01": (0.0, 1.0, 0.1)}
 """Where the heads of static models look, where it is not ahead."""
 GROUND_SEAT_M = 0.0
-HANGING_M = 1.0
 
 
 class Stance(NamedTuple):
@@ -31,7 +31,7 @@ class Stance(NamedTuple):
 
 @dataclass(frozen=True)
 class Figure:
-    """A person doing one thing. `grips` are the hands that may hold, `low` and `high` the corners of the first key frame."""
+    """A person doing one thing. `grip_KH`: the hands that may hold; `carriage`: how (hanging, ear)."""
 
     identity: str
     posture: str
@@ -39,12 +39,13 @@ class Figure:
     palms_KH3: Vector
     eyes_K3: Vector
     gaze_K3: Vector
-    grips: tuple[bool, bool]
+    grip_KH: npt.NDArray[np.bool_]
     seat_m: float
     pelvis_3: Vector
     bounds_23: Vector
     mesh: Any
     points_V3: Vector
+    carriage: tuple[str, ...] = ()
     model: BodyModel | None = None
     materials: tuple[Any, ...] = ()
 
@@ -91,12 +92,13 @@ def static_figure(stock: Stock, asset: Asset) -> Figure:
         palms_KH3=np.array([[asset.hands["left"], asset.hands["right"]]]),
         eyes_K3=head[None],
         gaze_K3=(gaze / np.linalg.norm(gaze))[None],
-        grips=("left" in asset.grip, "right" in asset.grip),
+        grip_KH=np.array([["left" in asset.grip, "right" in asset.grip]]),
         seat_m=0.0 if ground else asset.seat or 0.0,
         pelvis_3=pelvis,
         bounds_23=form.bounds_23,
         mesh=form.mesh,
         points_V3=form.triangles[:, 0].astype(np.float64),
+        carriage=asset.grip,
     )
 
 
@@ -114,7 +116,7 @@ def moving_figure(model: BodyModel) -> Figure:
         palms_KH3=np.asarray(model.palms_KH3, np.float64),
         eyes_K3=np.asarray(model.eyes_K3, np.float64),
         gaze_K3=np.asarray(model.gaze_K3, np.float64),
-        grips=(bool(model.grip_KH[:, 0].any()), bool(model.grip_KH[:, 1].any())),
+        grip_KH=np.asarray(model.grip_KH, np.bool_),
         seat_m=model.seat_m,
         pelvis_3=np.array([0.0, pelvis_y, model.pelvis_z_m]),
         bounds_23=np.stack([low, high]).astype(np.float64),

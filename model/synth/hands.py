@@ -11,12 +11,13 @@ import numpy as np
 
 from model.render.room import pose
 from model.synth import primitives
-from model.synth.figures import HANGING_M, Figure
+from model.synth.figures import Figure
+from model.synth.grips import BOTH, Grip, Hold, gripping
 from model.synth.mesh import to_pyrender
 from model.synth.moment import Matrix, Vector
 from model.synth.motion import bounce, still
 from model.synth.plan import Spot
-from model.synth.stage import BOTH, Grasp, Item, Person, Stage
+from model.synth.stage import Item, Person, Stage
 from model.synth.stock import Form
 from model.synth.wares import Ware, Wares
 
@@ -38,10 +39,23 @@ BY_ACTION: dict[str, tuple[str, ...]] = {
     "read": ("book", "book", "paper", "cell phone"),
     "write": ("paper",),
     "wipe": ("towel",),
+    "reach": ("cup", "bottle", "book", "cell phone", "apple", "bowl", "box", "knife", "remote", "wine glass", "medicine", "shoe", "banana"),
+    "sweep": ("broom", "broom", "vacuum"),
 }
 HELD_KIND = {("book", "hold"), ("book", "read"), ("cell phone", "hold"), ("cell phone", "read"), ("paper", "hold"), ("paper", "read"),
-             ("mirror", "hold"), ("towel", "hold"), ("towel", "wipe"), ("towel", "carry"), ("cell phone", "phone")}  # fmt: skip
-KINDS = {"box": "packet", "mirror": "held", "clothes": "folded"}
+             ("mirror", "hold"), ("towel", "hold"), ("towel", "reach"), ("cell phone", "phone")}  # fmt: skip
+KINDS = {
+    ("box", "hold"): "packet",
+    ("box", "reach"): "packet",
+    ("box", "carry"): "carton",
+    ("mirror", ""): "held",
+    ("clothes", ""): "folded",
+    ("towel", "wipe"): "folded",
+    ("blanket", ""): "folded",
+    ("vacuum", "sweep"): "upright",
+    ("laptop", ""): "open",
+}
+EAR_M = 0.22
 POINTS_DOWN = frozenset({"baseball bat", "knife", "tennis racket"})
 """In a hanging hand."""
 UPRIGHT_ON_FLOOR = frozenset({"broom", "vacuum"})
@@ -87,35 +101,66 @@ class Outfitter:
 
     def _fill_hands(self, person: Person) -> None:
         figure = person.figure
-        hands = [hand for hand in range(2) if figure.grips[hand]]
-        if not hands or (figure.model is None and self.rng.random() < 0.2):
+        spans = [gripping(figure, hand) for hand in range(2)]
+        hands = [hand for hand in range(2) if spans[hand] is not None]
+        if figure.action == "write" and person.table is not None:
+            self._under_hands(person, person.table)
+        if not hands or (figure.model is None and self.rng.random() < 0.2) or (figure.action == "reach" and not self._may_reach(person)):
             return
         labels = HANGING if figure.action == "carry" and figure.model is None else BY_ACTION.get(figure.action, ())
-        if not labels:
-            return
-        label = str(self.rng.choice(labels))
-        kind = "held" if (label, figure.action) in HELD_KIND else KINDS.get(label)
-        ware = self.wares.get(label, kind)
+        label = str(self.rng.choice(labels)) if labels else ""
+        kind = "held" if (label, figure.action) in HELD_KIND else KINDS.get((label, figure.action), KINDS.get((label, "")))
+        ware = self.wares.get(label, kind) if label else None
         if ware is not None and not (label in UPRIGHT_ON_FLOOR and figure.posture != "standing"):
-            self._give(person, ware, BOTH if len(hands) == 2 and figure.action != "drink" else hands[0], held=kind == "held")
+            hand = BOTH if len(hands) == 2 and figure.action != "drink" else hands[0]
+            self._give(person, ware, hand, spans[hands[0]] or (0.0, 1.0), held=kind == "held")
 
-    def _give(self, person: Person, ware: Ware, hand: int, *, held: bool) -> None:
+    def _may_reach(self, person: Person) -> bool:
+        """A thing to be taken lies on a table or the floor, not in the air."""
+        return person.table is not None or person.figure.posture == "other"
+
+    def _give(self, person: Person, ware: Ware, hand: int, span: tuple[float, float], *, held: bool) -> None:
         figure = person.figure
-        yaw = 0.0 if held else math.pi
-        if figure.action == "phone":
-            yaw = math.pi / 2 if hand == 0 else -math.pi / 2
-        offset = pose(0.0, 0.0, 0.0, yaw, ware.scale)
-        if figure.palms_KH3[0, :, 1].min() < HANGING_M and figure.posture == "standing" and ware.label in POINTS_DOWN:
-            offset[:3, :3] = offset[:3, :3] @ _tip(ware.label)
-        grip_3 = np.asarray(ware.grip_3)
-        if hand == BOTH:
+        stance = figure.at(span[0])
+        palm_3 = stance.palms_H3.mean(0) if hand == BOTH else stance.palms_H3[hand]
+        at_ear = figure.action == "phone" and float(np.linalg.norm(palm_3 - stance.eyes_3)) < EAR_M
+        grip, scale, grip_3 = Grip.FIXED, ware.scale, np.asarray(ware.grip_3)
+        if held and ware.label != "towel" and not at_ear:
+            grip = Grip.FACES
+        if figure.action == "sweep":
+            grip, grip_3 = Grip.STICK, np.zeros(3)
+        elif ware.label in UPRIGHT_ON_FLOOR:
+            grip = Grip.TO_FLOOR
+        if hand == BOTH and not held and grip is Grip.FIXED:
+            scale = scale * self._between_palms(figure, ware)
             low, high = ware.form.bounds_23
-            grip_3 = np.array([(low[0] + high[0]) / 2, low[1] * 0.7 + high[1] * 0.3, low[2] if held else high[2] - 0.04])
+            grip_3 = np.array([(low[0] + high[0]) / 2, low[1] * 0.6 + high[1] * 0.4, (low[2] + high[2]) / 2])
+        yaw = (math.pi / 2 if hand == 0 else -math.pi / 2) if at_ear else 0.0 if held else math.pi
+        offset = pose(0.0, 0.0, 0.0, yaw, scale)
+        if figure.model is None and "hanging" in figure.carriage and ware.label in POINTS_DOWN:
+            offset[:3, :3] = offset[:3, :3] @ _tip(ware.label)
         offset[:3, 3] -= offset[:3, :3] @ grip_3
+        if person.table is not None and figure.action in ("reach", "eat"):
+            offset[1, 3] = max(offset[1, 3], (person.table.form.support_m or 0.0) + 0.003 - palm_3[1] - float(person.rest[1, 3]))
         item = self.stage.place(ware.form, ware.label, person.rest)
-        person.grasps.append(Grasp(item, hand, offset, on_floor=ware.label in UPRIGHT_ON_FLOOR))
-        ids = (item.id, item.id) if hand == BOTH else tuple(item.id if side == hand else -1 for side in range(2))
-        person.ties = replace(person.ties, held=(ids[0], ids[1]))
+        person.holds.append((item, Hold(hand, offset, grip, *span)))
+
+    def _between_palms(self, figure: Figure, ware: Ware) -> float:
+        """A box as wide as the hands are apart."""
+        gap = float(np.linalg.norm(figure.palms_KH3[0, 0] - figure.palms_KH3[0, 1])) - 0.05
+        return float(np.clip(gap / (float(ware.form.size_3[0]) * ware.scale), 0.55, 1.25)) if gap > 0.2 else 1.0
+
+    def _under_hands(self, person: Person, table: Item) -> None:
+        """Paper to write on, or a laptop to type on."""
+        label = str(self.rng.choice(["paper", "paper", "laptop", "keyboard"]))
+        ware = self.wares.made(label, {"paper": "notebook", "laptop": "open", "keyboard": None}[label])
+        palm_3 = person.figure.palms_KH3[0].mean(0)
+        shift = 0.06 if label == "laptop" else 0.0
+        at = person.rest @ pose(float(palm_3[0]), 0.0, float(palm_3[2]) + shift, math.pi)
+        at[1, 3] = (table.form.support_m or 0.0) + 0.002
+        item = self.stage.place(ware.form, label, at, table.id)
+        if label == "paper":
+            person.ties = replace(person.ties, writes_on=frozenset({item.id}))
 
     def _backpack(self, person: Person) -> None:
         ware, figure = self.wares.get("backpack", "backpack"), person.figure

@@ -9,6 +9,7 @@ import numpy as np
 from model.render.assets import Asset
 from model.render.room import pose, sky
 from model.synth.catalog import Catalog
+from model.synth.moment import Vector
 from model.synth.plan import Spot, footprint
 from model.synth.portals import portal
 from model.synth.stage import Item, Stage
@@ -308,7 +309,7 @@ class Furnisher:
     def _put_beside(self, owner: Item, asset: Asset, x: float, z: float, yaw: float) -> Item | None:
         return self._at(owner, asset, pose(x, 0.0, z, yaw))
 
-    def _at(self, owner: Item, asset: Asset, local: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Item | None:
+    def _at(self, owner: Item, asset: Asset, local: Vector) -> Item | None:
         world = owner.rest @ local
         spot = Spot(float(world[0, 3]), 0.0, float(world[2, 3]), float(np.arctan2(world[0, 2], world[2, 2])))
         legroom = np.array([asset.size[0], asset.size[1], asset.size[2]])
@@ -328,9 +329,9 @@ class Furnisher:
         self.stage.room.quad(corners @ window.rest[:3, :3].T + window.rest[:3, 3], (1, 1), sky())
 
 
-def _meets(box: np.ndarray[tuple[int, ...], np.dtype[np.float64]], other: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> bool:
+def _meets(box: Vector, other: Vector) -> bool:
     return bool(((box[0] < other[1]) & (box[1] > other[0])).all())
 
 
-def _same_place(box: np.ndarray[tuple[int, ...], np.dtype[np.float64]], owner: Item) -> bool:
+def _same_place(box: Vector, owner: Item) -> bool:
     return bool(np.allclose((box[0] + box[1])[[0, 2]] / 2, owner.rest[[0, 2], 3], atol=0.05))

@@ -21,6 +21,7 @@ from model.synth.stage import Stage
 from model.synth.stock import stock_of
 from model.synth.truth import facts
 from model.synth.wares import Wares
+from model.synth.work import Worker
 
 FPS = 5.0
 SPLITS = ("train", "test")
@@ -43,8 +44,8 @@ class SynthScene:
         wares = Wares(self._stage.stock, catalog, split, rng)
         furnisher = Furnisher(self._stage, catalog, wares)
         furnisher.furnish(kind)
-        director = Director(self._stage, self.duration_s)
-        self._people(director, catalog, [body for body in bodies if body.split == split])
+        worker = Worker(Director(self._stage, self.duration_s), catalog)
+        self._people(worker, catalog, [body for body in bodies if body.split == split])
         outfitter = Outfitter(self._stage, wares)
         for person in self._stage.people:
             outfitter.outfit(person)
@@ -64,7 +65,7 @@ class SynthScene:
         """The camera's pose at that time."""
         return self._lens.at(time_s)
 
-    def _people(self, director: Director, catalog: Catalog, bodies: Sequence[BodyModel]) -> None:
+    def _people(self, worker: Worker, catalog: Catalog, bodies: Sequence[BodyModel]) -> None:
         rng = self._rng
         count = 1 + int(rng.choice(len(PEOPLE_CHANCES), p=PEOPLE_CHANCES))
         faces: set[str] = set()
@@ -72,7 +73,7 @@ class SynthScene:
             if len(self._stage.people) == count:
                 return
             figure = self._figure(catalog, bodies)
-            if figure.identity not in faces and director.place(figure) is not None:
+            if figure.identity not in faces and worker.place(figure) is not None:
                 faces.add(figure.identity)
 
     def _figure(self, catalog: Catalog, bodies: Sequence[BodyModel]) -> Figure:

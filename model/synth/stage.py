@@ -4,21 +4,19 @@ Every pose is a world matrix; a thing's local box has its base at y = 0 unless i
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from model.render.room import Room, pose
 from model.synth.figures import Figure, to_world
+from model.synth.grips import BOTH, Hold
 from model.synth.moment import Actor, Matrix, PosedBody, Vector
 from model.synth.motion import Motion, Pace, still
 from model.synth.plan import Plan, Spot
 from model.synth.stock import Form, Stock, box_of
 from model.synth.truth import Facts, Subject, Target, Ties
-
-BOTH = 2
-"""Hand of a thing that is carried between the two palms."""
 
 
 @dataclass(slots=True)
@@ -42,16 +40,6 @@ class Item:
 
 
 @dataclass(slots=True)
-class Grasp:
-    """A thing that follows a palm (left 0, right 1, BOTH): `offset` leads from the palm to the thing, in the person's frame."""
-
-    item: Item
-    hand: int
-    offset: Matrix
-    on_floor: bool = False
-
-
-@dataclass(slots=True)
 class Person:
     """Someone in the room."""
 
@@ -62,8 +50,9 @@ class Person:
     ties: Ties
     motion: Motion
     pace: Pace
-    grasps: list[Grasp] = field(default_factory=list)
+    holds: list[tuple[Item, Hold]] = field(default_factory=list)
     worn: list[tuple[Item, Matrix]] = field(default_factory=list)
+    table: Item | None = None
     shown: float = -1.0
 
 
@@ -149,29 +138,17 @@ class Stage:
             gaze_3=at[:3, :3] @ stance.gaze_3,
             palms_H3=to_world(at, stance.palms_H3),
             top_m=float(at[1, 3] + figure.height_m),
-            ties=person.ties,
+            ties=replace(person.ties, held=_held(person, person.pace(time_s))),
         )
-
-    def follow(self, person: Person, grasp: Grasp, time_s: float) -> Matrix:
-        """Where a held thing is."""
-        at = person.rest @ person.motion(time_s)
-        palms_H3 = person.figure.at(person.pace(time_s)).palms_H3
-        palm = palms_H3.mean(0) if grasp.hand == BOTH else palms_H3[grasp.hand]
-        local = np.eye(4)
-        local[:3, 3] = palm
-        moved = at @ local @ grasp.offset
-        if grasp.on_floor:
-            moved[1, 3] = 0.0
-        return np.asarray(moved)
 
     def _move_person(self, person: Person, time_s: float) -> None:
         at, share = person.rest @ person.motion(time_s), person.pace(time_s)
         self.room.scene.set_pose(person.node, at)
         if person.figure.num_keys > 1 and abs(share - person.shown) > 1e-4:
             person.node.mesh, person.shown = person.figure.mesh_at(share), share
-        for grasp in person.grasps:
-            grasp.item.now = self.follow(person, grasp, time_s)
-            self.room.scene.set_pose(grasp.item.node, grasp.item.now)
+        for item, hold in person.holds:
+            item.now = (at if hold.holds(share) else person.rest) @ hold.pose(person.figure, share)
+            self.room.scene.set_pose(item.node, item.now)
         for item, local in person.worn:
             item.now = at @ local
             self.room.scene.set_pose(item.node, item.now)
@@ -190,6 +167,16 @@ class Stage:
             return float(self.rng.uniform(x0, x1)), float(self.rng.uniform(z0, z1))
         x, z = near[0] + self.rng.normal(0, 0.06), near[1] + self.rng.normal(0, 0.06)
         return float(np.clip(x, x0, x1)), float(np.clip(z, z0, z1))
+
+
+def _held(person: Person, share: float) -> tuple[int, int]:
+    """What each hand holds at a share of the key frames."""
+    out = [-1, -1]
+    for item, hold in person.holds:
+        for hand in range(2):
+            if hold.hand in (hand, BOTH) and hold.holds(share):
+                out[hand] = item.id
+    return out[0], out[1]
 
 
 def body_box(figure: Figure, at: Matrix) -> Vector:

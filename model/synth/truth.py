@@ -24,7 +24,7 @@ FOODS = frozenset({"apple", "banana", "orange", "carrot", "broccoli", "sandwich"
 BULKY = frozenset(
     {"laptop", "box", "backpack", "handbag", "suitcase", "groceries", "dog", "cat", "potted plant", "vacuum", "chair", "umbrella"}
 )
-SMALL_FROM = frozenset({"dining table", "cabinet", "shelf", "chair", "couch", "bed"})
+UPRIGHT = ("standing", "other")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _contacts(subject: Subject, target: Target, palm_touch: bool) -> Iterator[tu
     worn, back = target.id in ties.worn, target.id in ties.on_back
     at_mouth = held and _at_mouth(subject, target)
     leaning = target.id in ties.leans_on
-    yield "carrying", (held and label in BULKY and subject.posture == "standing") or back
+    yield "carrying", (held and label in BULKY and subject.posture in UPRIGHT) or back
     yield "covered_by", target.id in ties.covered_by
     yield "drinking_from", at_mouth and label in DRINKS
     yield "eating", at_mouth and label in FOODS
@@ -175,10 +175,11 @@ def _contacts(subject: Subject, target: Target, palm_touch: bool) -> Iterator[tu
     yield "leaning_on", leaning
     yield "lying_on", support and subject.posture == "lying"
     yield "sitting_on", support and subject.posture == "sitting"
-    yield "standing_on", support and subject.posture == "standing"
-    yield "touching", (palm_touch or target.id == ties.feet_on) and not (held or support or worn or back)
+    yield "standing_on", support and subject.posture in UPRIGHT
+    wiping = target.id in ties.wipes and palm_touch
+    yield "touching", (palm_touch or target.id == ties.feet_on) and not (held or support or worn or back or leaning or wiping)
     yield "wearing", worn or back
-    yield "wiping", target.id in ties.wipes and palm_touch
+    yield "wiping", wiping
     yield "writing_on", target.id in ties.writes_on and palm_touch
 
 
