@@ -18,6 +18,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train": ("model.commands.train", "train a checkpoint on the box-level world (extra: train)"),
     "train-table": ("model.commands.method_table", "the parts of the method and other ideas beside each other (extra: train)"),
     "eval": ("model.commands.eval", "measure a checkpoint's scene graphs on rendered and labelled real clips (extra: train)"),
+    "optimisers": ("model.commands.optimisers", "compare ways of training: curves, figure, verdict (extra: train)"),
+    "adapt": ("model.commands.adapt", "re-fit a checkpoint's linear head to reviewers' verdicts, in seconds (extra: train)"),
     "export": ("model.commands.export", "import COCO weights, export a checkpoint to ONNX (extra: train)"),
     "data": ("model.commands.data", "render clips from 3-D models (extra: render)"),
 }
