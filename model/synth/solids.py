@@ -79,7 +79,7 @@ def cylinder(radius: float, height: float, sections: int = 20) -> Piece:
     return lathe([(0.0, 0.0), (radius, 0.0), (radius, height), (0.0, height)], sections)
 
 
-def tube(path: Sequence[Sequence[float]], radius: float | Sequence[float], sections: int = 10) -> Piece:
+def tube(path: Sequence[Sequence[float]], radius: float | Sequence[float] | Floats, sections: int = 10) -> Piece:
     """A round bar along a path of P points, open at its ends where the radius is not 0."""
     path_P3 = np.array(path, np.float64)
     radius_P = np.broadcast_to(np.asarray(radius, np.float64), len(path_P3))

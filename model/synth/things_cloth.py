@@ -153,7 +153,7 @@ def shoe(rng: np.random.Generator) -> Made:
 def drape(
     points_V3: npt.ArrayLike, centre: tuple[float, float], size: tuple[float, float], floor_y: float, rng: np.random.Generator
 ) -> Made:
-    """A blanket of `size` (x, z metres) over points such as a lying body's vertices, in their axes; `floor_y` is what lies around them (a mattress).
+    """A blanket of `size` (x, z metres) over points such as a lying body's vertices, in their axes; `floor_y` is what they lie on.
 
     Not moved to a base of its own: vertices are where the cloth is.
     """

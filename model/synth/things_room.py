@@ -1,4 +1,4 @@
-"""Larger things of rooms: mirror, picture, screens, vacuum, broom, boxes, groceries, sports things, doorknob. Takes a generator, returns a Made.
+"""Larger things of rooms: mirror, picture, screens, vacuum, broom, boxes, groceries, sports things, doorknob. Generator in, Made out.
 
 Base centre at the origin, front at +z.
 """
