@@ -29,6 +29,36 @@ class ClipSource(Protocol):
         """(C, K): how often each predicate holds of a pair with a class; .5 where too few are seen."""
 
 
+class Part:
+    """Some clips of a source, as a source of their own."""
+
+    def __init__(self, source: ClipSource, clips_C: Tensor) -> None:
+        self._source, self._clips_C = source, clips_C
+        self.num_clips, self.num_frames = len(clips_C), source.num_frames
+
+    def batches(self, size: int, generator: torch.Generator | None) -> list[Tensor]:
+        """The source's own clip numbers in batches; shuffled where a generator is given."""
+        count = self.num_clips
+        order_C = self._clips_C if generator is None else self._clips_C[torch.randperm(count, generator=generator)]
+        return [order_C[start : start + size] for start in range(0, count, size)]
+
+    def frame(self, clips_B: Tensor, index: int, generator: torch.Generator) -> Clip:
+        """One frame of each of the given clips."""
+        return self._source.frame(clips_B, index, generator)
+
+    def pair_frequencies(self) -> Tensor:
+        """Those of the whole source."""
+        return self._source.pair_frequencies()
+
+
+def held_apart(source: ClipSource, share: float) -> tuple[Part, Part]:
+    """All but the last share of a source's clips, and these: neighbours in time stay together."""
+    split = source.num_clips - max(1, round(share * source.num_clips))
+    if split < 1:
+        raise ValueError(f"{source.num_clips} clips are too few to hold some apart")
+    return Part(source, torch.arange(split)), Part(source, torch.arange(split, source.num_clips))
+
+
 class State(NamedTuple):
     """The memory of every clip of a batch."""
 

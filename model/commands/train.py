@@ -11,7 +11,7 @@ from model.checkpoint import DETECTOR, IMAGE_HEADS
 from model.head_file import LoadedHead, load_head, load_recipe, save_head
 from model.image_heads.weights import load_image_heads
 from model.nano import Nano
-from model.rollout import ClipSource
+from model.rollout import ClipSource, held_apart
 from model.samples import Plan, Samples
 from model.scene_head import SceneHead
 from model.text import Prototypes
@@ -25,6 +25,8 @@ HELD_OUT_SEED = 1_000_003
 SMALL_MARGIN = 0.15
 """World mAP by which --small has to beat an untrained head."""
 SMALL_HELD_OUT = 32
+HELD_APART_SHARE = 0.1
+"""Of the rendered clips: never trained on, thresholds come from them too."""
 STATE = "training.pt"
 
 
@@ -56,12 +58,13 @@ def run(args: argparse.Namespace) -> int:
     """Train (or keep what is there), calibrate on held-out clips, write head.safetensors and head.json, print a table."""
     out: Path = args.out or (SMALL_OUT if args.small else DEFAULT_OUT)
     recipe = load_recipe(out) if args.thresholds_only else _recipe(args)
-    head, prototypes = _kept(out) if args.thresholds_only else _trained(recipe, args.rendered, out / STATE, fresh=args.fresh)
+    rendered, apart = _rendered(Path(recipe.rendered), out) if recipe.rendered else (None, [])
+    head, prototypes = _kept(out) if args.thresholds_only else _trained(recipe, rendered, out / STATE, fresh=args.fresh)
     num_held_out = SMALL_HELD_OUT if args.small else args.held_out
     held_out = Samples(Plan(num_held_out, CLIP_FRAMES, recipe.seed + HELD_OUT_SEED), recipe.workers, DIM, "drawing held-out clips")
     with_memory = observe(head, prototypes, held_out, use_memory=recipe.use_memory)
     without = observe(head, prototypes, held_out, use_memory=False)
-    scores = score(with_memory)
+    scores = score(observe(head, prototypes, held_out, *apart, use_memory=recipe.use_memory) if apart else with_memory)
     about = {"recipe": asdict(recipe), "world": {"memory": _figures(with_memory), "memory_emptied": _figures(without)}}
     save_head(out, LoadedHead(head, prototypes, scores), about)
     (out / STATE).unlink(missing_ok=True)
@@ -86,23 +89,23 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     )  # fmt: skip
 
 
-def _trained(recipe: Recipe, rendered: Path | None, state_file: Path, *, fresh: bool) -> tuple[SceneHead, Prototypes]:
+def _trained(recipe: Recipe, rendered: ClipSource | None, state_file: Path, *, fresh: bool) -> tuple[SceneHead, Prototypes]:
     if fresh:
         state_file.unlink(missing_ok=True)
-    trainer = train(recipe, _rendered(rendered, state_file.parent), state_file)
+    trainer = train(recipe, rendered, state_file)
     return trainer.head, trainer.prototypes
 
 
-def _rendered(folder: Path | None, checkpoint: Path) -> ClipSource | None:
-    """The train split as the checkpoint's own detector and image heads see it, or nano-v0's where the folder has none yet."""
-    if folder is None:
-        return None
+def _rendered(folder: Path, checkpoint: Path) -> tuple[ClipSource, list[ClipSource]]:
+    """The train split as the checkpoint's own detector and image heads see it, or nano-v0's where the folder has none yet:
+    what to train on, and what is held apart for thresholds."""
     from model.rendered_samples import RenderedSamples
 
     seen_by = checkpoint if (checkpoint / DETECTOR).is_file() else DEFAULT_OUT
     image_heads = load_image_heads(seen_by / IMAGE_HEADS) if (seen_by / IMAGE_HEADS).is_file() else None
     network = Nano(load_detector(seen_by / DETECTOR), new_head(TRAIN_PAIRS), image_heads)
-    return RenderedSamples(folder, "train", network, CLIP_FRAMES)
+    trained, apart = held_apart(RenderedSamples(folder, "train", network, CLIP_FRAMES), HELD_APART_SHARE)
+    return trained, [apart]
 
 
 def _beats_untrained(quality: float, prototypes: Prototypes, held_out: Samples) -> int:
