@@ -94,11 +94,11 @@ class Director:
         return None if spot is None else self.add(figure, _at(figure, spot), self.stage.floor)
 
     def stand(self, figure: Figure) -> Person | None:
-        """Free on the floor; half of them turned towards something. A few walk."""
+        """Free on the floor; most of them turned towards something. A few walk."""
         spot = self.stage.plan.open_floor(figure.bounds_23[1] - figure.bounds_23[0], margin=0.05)
         if spot is None:
             return None
-        yaw = self._towards_something(spot) if self.rng.random() < 0.6 else spot.yaw
+        yaw = self._towards_something(spot) if self.rng.random() < 0.75 else spot.yaw
         person = self.add(figure, pose(spot.x, 0.0, spot.z, yaw), self.stage.floor)
         if self.rng.random() < 0.12:
             ahead = Spot(spot.x + 0.6 * math.sin(yaw), 0.0, spot.z + 0.6 * math.cos(yaw), yaw)
@@ -236,7 +236,11 @@ class Director:
         return [items[int(index)] for index in self.rng.permutation(len(items))]
 
     def _towards_something(self, spot: Spot) -> float:
-        others = [person.rest[:3, 3] for person in self.stage.people] + [item.rest[:3, 3] for item in self.stage.items if item.label]
+        others = [person.rest[:3, 3] for person in self.stage.people] + [
+            item.rest[:3, 3] for item in self.stage.items if item.label not in ("", "floor")
+        ]
+        if not others:
+            return spot.yaw
         other = others[int(self.rng.integers(len(others)))]
         return math.atan2(other[0] - spot.x, other[2] - spot.z) + float(self.rng.normal(0, 0.2))
 

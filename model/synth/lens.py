@@ -46,32 +46,43 @@ class Sitter:
 
 
 def find_lens(plan: Plan, sitters: Sequence[Sitter], rng: np.random.Generator, duration_s: float) -> Lens:
-    """The first place that is in the room, out of all things, and sees a face or a back freely; else the best corner."""
-    chosen = sitters[int(rng.integers(len(sitters)))] if sitters else Sitter(np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.6, 0.0]), 0.0)
-    close = rng.random() < 0.5
-    best: tuple[float, Vector] | None = None
+    """The place in the room, out of all things, from which most of the people show; the first that shows the chosen one whole will do."""
+    nobody = Sitter(np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.6, 0.0]), 0.0)
+    chosen = sitters[int(rng.integers(len(sitters)))] if sitters else nobody
+    close = rng.random() < 0.5 or len(sitters) < 2
+    yfov = float(rng.uniform(0.62, 0.85) if close else rng.uniform(0.75, 1.05))
+    group = [chosen] if close else [chosen, chosen, *sitters]
+    target_3 = np.mean([sitter.eyes_3 * 0.4 + sitter.pelvis_3 * 0.6 for sitter in group], axis=0) + rng.normal(0, 0.1, 3)
+    best, best_score = _corner(plan), 0.0
     for attempt in range(TRIES):
         eye_3 = _candidate(plan, chosen, rng, close and attempt < 60, wide=attempt > 40)
         if not _stands_free(plan, eye_3):
             continue
-        seen = sum(plan.sees(eye_3, sitter.eyes_3) for sitter in sitters) + 2 * plan.sees(eye_3, chosen.eyes_3)
-        score = seen + plan.sees(eye_3, chosen.pelvis_3)
-        if best is None or score > best[0]:
-            best = score, eye_3
-        if score >= 4:
+        own, others = _shown(plan, eye_3, target_3, yfov, [chosen]), _shown(plan, eye_3, target_3, yfov, sitters)
+        if 3 * own + others > best_score:
+            best, best_score = eye_3, 3 * own + others
+        if own == 2 and (close or others > len(sitters)):
             break
-    eye_3 = best[1] if best else _corner(plan)
-    group = [sitter.eyes_3 * 0.4 + sitter.pelvis_3 * 0.6 for sitter in (sitters if not close else [chosen])] or [chosen.pelvis_3]
-    target_3 = np.mean(group, axis=0) + rng.normal(0, 0.12, 3)
     return Lens(
-        eye_3=eye_3,
+        eye_3=best,
         target_3=target_3,
-        yfov=float(rng.uniform(0.62, 0.85) if close else rng.uniform(0.75, 1.05)),
+        yfov=yfov,
         drift_m=float(rng.uniform(0.0, 0.03)),
         phase=float(rng.uniform(0, 6.28)),
         pan=float(rng.uniform(-0.25, 0.25)) if rng.random() < 0.3 else 0.0,
         duration_s=duration_s,
     )
+
+
+def _shown(plan: Plan, eye_3: Vector, target_3: Vector, yfov: float, sitters: Sequence[Sitter]) -> int:
+    """How many of the eyes and pelvises are in the picture and not hidden."""
+    view = look_at(eye_3, target_3)
+    shown = 0
+    for point_3 in (point for sitter in sitters for point in (sitter.eyes_3, sitter.pelvis_3)):
+        x, y, z = (point_3 - eye_3) @ view[:3, :3]
+        edge = -z * math.tan(yfov / 2)
+        shown += bool(abs(y) < 0.9 * edge and abs(x) < 1.5 * edge and plan.sees(eye_3, point_3))
+    return shown
 
 
 def _candidate(plan: Plan, sitter: Sitter, rng: np.random.Generator, close: bool, *, wide: bool) -> Vector:

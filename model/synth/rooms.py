@@ -80,8 +80,7 @@ ROOMS: dict[str, tuple[Want, ...]] = {
     "living": (
         Want("couch", "wall", 1.0, _any),
         Want("dining table", "before couch", 0.8, _low),
-        Want("CB/tvStand", "tv stand", 0.6),
-        Want("tv", "wall", 0.3, _hung),
+        Want("cabinet", "tv stand", 0.8, lambda asset: 0.4 < asset.size[1] < 0.9 and asset.size[0] > 0.9 and asset.mount < 0.3),
         Want("chair", "floor", 0.7, _seat),
         Want("shelf", "wall", 0.5, _on_floor),
         Want("SC/round-carpet", "rug", 0.3),
@@ -91,6 +90,7 @@ ROOMS: dict[str, tuple[Want, ...]] = {
         Want("bed", "wall"),
         Want("cabinet", "beside bed", 0.8, lambda asset: asset.size[1] < 0.6),
         Want("cabinet", "wall", 0.7, _tall),
+        Want("cabinet", "tv stand", 0.25, lambda asset: 0.4 < asset.size[1] < 0.9 and asset.size[0] > 0.9 and asset.mount < 0.3),
         Want("dining table", "desk", 0.4, _high),
         Want("chair", "floor", 0.4, _seat),
         Want("clothes", "floor", 0.3, lambda asset: asset.size[1] < 0.3),
@@ -275,9 +275,9 @@ class Furnisher:
 
     def _tv_stand(self, asset: Asset) -> Item | None:
         stand = self._put(asset, self.stage.plan.against_wall(np.array(asset.size), clearance=0.4))
-        tv = self.catalog.pick(self.rng, "tv")
-        if stand is not None and tv is not None:
-            self.stage.on(stand, self.stage.stock.asset(tv.id), "tv", 0.0, (0.0, 0.0))
+        if stand is not None:
+            tv = self.wares.made("tv", "set")
+            self.stage.on(stand, tv.form, "tv", 0.0, (0.0, 0.0), min(1.0, float(asset.size[0]) / float(tv.form.size_3[0])))
         return stand
 
     def _before(self, label: str, asset: Asset) -> Item | None:

@@ -25,8 +25,10 @@ from model.synth.work import Worker
 
 FPS = 5.0
 SPLITS = ("train", "test")
+WORK = ("wipe", "write", "lean", "eat", "drink", "reach")
+WORK_SHARE = 0.5
 PEOPLE_CHANCES = (0.45, 0.37, 0.18)
-MOVING_SHARE = 0.65
+MOVING_SHARE = 0.72
 """How many of the people are bodies with key frames, where there are any."""
 
 
@@ -77,9 +79,12 @@ class SynthScene:
                 faces.add(figure.identity)
 
     def _figure(self, catalog: Catalog, bodies: Sequence[BodyModel]) -> Figure:
+        """Half of the bodies are such as need a table or a door, for they find no place more often than others."""
         rng = self._rng
         if bodies and rng.random() < MOVING_SHARE:
-            return moving_figure(bodies[int(rng.integers(len(bodies)))])
+            busy = [body for body in bodies if body.action in WORK]
+            chosen = busy if busy and rng.random() < WORK_SHARE else bodies
+            return moving_figure(chosen[int(rng.integers(len(chosen)))])
         people = catalog.people()
         return static_figure(self._stage.stock, people[int(rng.integers(len(people)))])
 
