@@ -97,6 +97,17 @@ def test_hands_touch_what_the_relations_say_and_gaze_has_unit_length(realmini: t
                     assert hand.touches is None or (person.id, hand.touches) in touched, f"{clip.name} {frame.index}: {person.id}"
 
 
+def test_a_hand_that_touches_a_thing_is_at_that_thing(realmini: tuple[Clip, ...]) -> None:
+    for clip in realmini:
+        for frame in clip.frames:
+            boxes = {one.id: np.array(one.box).reshape(2, 2) for one in frame.entities}
+            bodies = [one.body for one in frame.entities if one.body is not None]
+            for hand in (hand for body in bodies for hand in (body.left, body.right) if hand.touches is not None and hand.seen):
+                low, high = boxes[hand.touches]
+                outside = np.maximum(np.maximum(low - hand.point, hand.point - high), 0)
+                assert outside.max() < 0.15, f"{clip.name} {frame.index}: {hand}"
+
+
 def test_key_frames_lie_in_the_middle_of_equal_parts(realmini: tuple[Clip, ...]) -> None:
     for clip in realmini:
         indices = np.array([frame.index for frame in clip.frames])
