@@ -1,0 +1,243 @@
+"""The whole-method table: every row trained on the same data, seeds and number of steps, and measured on the same held-out clips.
+
+Rows differ in how they are trained, in whether memory lasts from frame to frame, and in what reads predicates from the pair's embedding.
+No row's odds are moved to priors. Figures are over reported entities: what the detector misses is missing for every row alike.
+
+B batch, N entity slots.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy.typing as npt
+import torch
+from msgspec import Struct
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.calibrate import WARM_UP_FRAMES, mean_average_precision, observe
+from model.entities import Entities, no_cues
+from model.evaluation.frames import CONSTRAINTS, PredictedFrame, TruthFrame, class_groups, predicted_of
+from model.evaluation.recall import AT, Case, find, recall_at
+from model.priors import allowed
+from model.proxvp.methods import AdamW
+from model.rivals.group_learning import GroupHead, GroupLearning, predicate_counts
+from model.rivals.hidden import HiddenLabels
+from model.rivals.prototype_matching import PrototypeHead, PrototypeMatching
+from model.rivals.self_training import SelfTraining
+from model.rollout import ClipSource, draw_batch, empty_state
+from model.samples import Clip
+from model.scene_head import NUM_PAIRS, PERSON, SceneHead
+from model.suppression import NUM_ENTITIES
+from model.text import Prototypes
+from model.train import DIM, TRAIN_PAIRS, Recipe, Trainer, TrainingSet
+from model.vocabulary import MODERATION_V1
+
+JUDGED_AT_ONCE = 128
+
+
+class Row(Struct, frozen=True):
+    """One row: how it is trained, whether memory lasts, and how it is called."""
+
+    title: str
+    optimiser: str = "adamw_cosine"
+    use_memory: bool = False
+    rival: str = ""
+
+
+ROWS: dict[str, Row] = {
+    "plain": Row("plain head, AdamW", optimiser="adamw"),
+    "cosine": Row("plain head, AdamW + cosine"),
+    "proxvp": Row("+ ProxVP", optimiser="proxvp"),
+    "memory": Row("plain head, AdamW + cosine, memory", use_memory=True),
+    "proxvp_memory": Row("+ ProxVP + memory", optimiser="proxvp", use_memory=True),
+    "penet": Row("prototype matching, after PENet", rival="penet"),
+    "st_sgg": Row("self-training, after ST-SGG", rival="st_sgg"),
+    "gcl": Row("group learning, after GCL", rival="gcl"),
+}
+"""Rivals are trained with AdamW + cosine, the better of the two simple ways, and without memory, as published."""
+
+
+class Setup(Struct, frozen=True):
+    """What is shared by all rows. `data` is world or a folder of rendered clips; `hidden` the share of pairs that lose their labels."""
+
+    data: str = "world"
+    scenes: int = 4000
+    clips: int = 600
+    test_clips: int = 300
+    epochs: int = 2
+    batch: int = 128
+    clip_batch: int = 48
+    hidden: float = 0.0
+    data_seed: int = 7
+    rendered_passes: float = 1.0
+    detector: str = ""
+
+
+class At(Struct, frozen=True):
+    """Recall, mean recall (pooled) and their F1 at one K, under one constraint."""
+
+    constraint: str
+    k: int
+    recall: float
+    mean_recall: float
+    f1: float
+
+
+class Result(Struct, frozen=True):
+    """One row with one seed. `flops` counts matrix products of one frame in the head, two a multiply-add."""
+
+    row: str
+    seed: int
+    steps: int
+    loss: float
+    at: list[At]
+    mean_average_precision: float
+    parameters: int
+    flops: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """What rows are trained on, and the clips that they are measured on."""
+
+    sets: Sequence[TrainingSet]
+    test: ClipSource
+
+
+def with_gaps(data: Data, hidden: float, seed: int) -> Data:
+    """The same data with a share of its training pairs unlabelled; the test stays whole."""
+    if hidden == 0.0:
+        return data
+    return Data([TrainingSet(HiddenLabels(one.source, hidden, seed), one.batch, one.passes) for one in data.sets], data.test)
+
+
+def new_trainer(name: str, seed: int, setup: Setup, data: Data, state_file: Path | None = None) -> Trainer:
+    """A trainer of one row at its start."""
+    row = ROWS[name]
+    recipe = Recipe(
+        seed=seed, num_scenes=setup.scenes, num_clips=setup.clips, epochs=setup.epochs, batch=setup.batch, clip_batch=setup.clip_batch,
+        use_memory=row.use_memory, optimiser=row.optimiser, rendered=setup.data, rendered_passes=setup.rendered_passes,
+    )  # fmt: skip
+    trainer = Trainer(recipe, data.sets, state_file)
+    if row.rival:
+        trainer.method = _rival(row.rival, trainer, data)
+    return trainer
+
+
+def _rival(name: str, trainer: Trainer, data: Data) -> AdamW:
+    shape = (DIM, len(MODERATION_V1.objects), len(MODERATION_V1.predicates), TRAIN_PAIRS)
+    total_steps = trainer.recipe.epochs * trainer.steps_per_epoch
+    torch.manual_seed(trainer.recipe.seed)
+    if name == "penet":
+        matching = PrototypeHead(*shape)
+        matching.allowed_CK.copy_(allowed())
+        return PrototypeMatching(matching, total_steps, trainer.prototypes)
+    if name == "gcl":
+        groups = GroupHead(*shape, predicate_counts([one.source for one in data.sets]))
+        groups.allowed_CK.copy_(allowed())
+        return GroupLearning(groups, total_steps, trainer.prototypes)
+    assert name == "st_sgg"
+    return SelfTraining(trainer.head, total_steps, trainer.prototypes)
+
+
+def run_one(name: str, seed: int, setup: Setup, data: Data, state_file: Path | None = None) -> Result:
+    """Train one row with one seed and measure it."""
+    begun, trainer = time.process_time(), new_trainer(name, seed, setup, data, state_file)
+    *_, loss = trainer.fit()
+    cpu_s = time.process_time() - begun
+    head, use_memory = trainer.head.eval(), ROWS[name].use_memory
+    quality = mean_average_precision(observe(head, trainer.prototypes, data.test, use_memory=use_memory))
+    parameters = sum(one.numel() for one in head.parameters() if one.requires_grad)
+    figures = measure(head, trainer.prototypes, data.test, use_memory=use_memory)
+    return Result(name, seed, trainer.steps_done, loss, figures, quality, parameters, head_flops(head, trainer.prototypes), cpu_s)
+
+
+def kept_or_run(folder: Path, setup: Setup, data: Callable[[], Data], name: str, seed: int) -> Result:
+    """The result as it lies in the folder, else run (going on where a killed run stood) and put there."""
+    path = folder / f"{name}-{seed}.json"
+    if path.is_file():
+        return msgspec.json.decode(path.read_bytes(), type=Result)
+    folder.mkdir(parents=True, exist_ok=True)
+    state_file = path.with_suffix(".state")
+    result = run_one(name, seed, setup, data(), state_file)
+    beside = path.with_suffix(".part")
+    beside.write_bytes(msgspec.json.encode(result))
+    beside.replace(path)
+    state_file.unlink(missing_ok=True)
+    return result
+
+
+def seconds_a_step(name: str, setup: Setup, data: Data, steps: int = 6) -> float:
+    """Processor seconds of one step of a row, the mean of the first few."""
+    trainer, done = new_trainer(name, 0, setup, data), 0
+    begun = time.process_time()
+    for done, _ in enumerate(trainer.steps(), start=1):
+        if done == steps:
+            break
+    return (time.process_time() - begun) / max(done, 1)
+
+
+def measure(head: SceneHead, prototypes: Prototypes, source: ClipSource, *, use_memory: bool) -> list[At]:
+    """Recall figures under every constraint, from the fourth frame of each clip on."""
+    cases, group_C = list(judged(head, prototypes, source, use_memory=use_memory)), class_groups()
+    out = []
+    for constraint in CONSTRAINTS:
+        hits = find(cases, constraint, group_C)
+        for k in AT:
+            at = recall_at(hits, k, resamples=2)
+            out.append(At(constraint, k, at.recall.value, at.mean_recall.value, at.f1))
+    return out
+
+
+@torch.no_grad()
+def judged(head: SceneHead, prototypes: Prototypes, source: ClipSource, *, use_memory: bool) -> Iterator[Case]:
+    """Every counted frame of the clips with what a head says of it."""
+    head.num_pairs = NUM_PAIRS
+    generator = torch.Generator().manual_seed(0)
+    for rows_B in source.batches(JUDGED_AT_ONCE, None):
+        batch = draw_batch(source, rows_B, empty_state(head, len(rows_B)), 0.0 if use_memory else 1.0, generator)
+        state = batch.start
+        for index, (clip, kept_B1) in enumerate(zip(batch.frames, batch.kept_B1, strict=True)):
+            said = head(clip.entities, clip.aspect_B, state.memory_BPD, state.counts_BP, clip.dt_B, *prototypes)
+            state = state._replace(memory_BPD=said.memory_BPD * kept_B1.unsqueeze(2), counts_BP=said.counts_BP * kept_B1)
+            if source.num_frames > WARM_UP_FRAMES > index:
+                continue
+            pairs_BR2, probs_BRK = said.pairs_BR2.numpy(), said.predicate_probs_BRK.double().numpy()
+            for row, number in enumerate(rows_B.tolist()):
+                yield Case(number, _truth(clip, row), _predicted(clip.entities, row, pairs_BR2[row], probs_BRK[row]))
+
+
+def _truth(clip: Clip, row: int) -> TruthFrame:
+    """The truth of the reported entities of one frame; a ghost has no class and no relation."""
+    real_N, seen_N = clip.targets.real_BN[row], clip.entities.scores_BN[row] > 0
+    labels_NNK = clip.targets.labels_BNNK[row]
+    people_N = (seen_N & (real_N == PERSON))[: len(labels_NNK)]
+    pairs_NN = people_N[:, None] & (seen_N & (real_N > PERSON))[None]
+    person_T, thing_T, predicate_T = ((labels_NNK > 0) & pairs_NN.unsqueeze(2)).nonzero(as_tuple=True)
+    is_spatial_T = (predicate_T >= 3) & (predicate_T < 9)
+    subject_T, object_T = torch.where(is_spatial_T, thing_T, person_T), torch.where(is_spatial_T, person_T, thing_T)
+    triplets_T3 = torch.stack([subject_T, predicate_T, object_T], 1).numpy()
+    return TruthFrame(clip.entities.boxes_BN4[row].double().numpy(), real_N.numpy(), torch.arange(len(real_N)).numpy(), triplets_T3)
+
+
+def _predicted(entities: Entities, row: int, pairs_R2: npt.NDArray[Any], probs_RK: npt.NDArray[Any]) -> PredictedFrame:
+    classes_N = entities.class_probs_BNC[row].argmax(1).numpy()
+    return predicted_of(entities.boxes_BN4[row].double().numpy(), classes_N, entities.scores_BN[row].double().numpy(), pairs_R2, probs_RK)
+
+
+@torch.no_grad()
+def head_flops(head: SceneHead, prototypes: Prototypes) -> int:
+    """Matrix products for one frame of 32 entities and 32 pairs, two operations a multiply-add."""
+    boxes_BN4 = torch.rand(1, NUM_ENTITIES, 4, generator=torch.Generator().manual_seed(0)).sort(2).values
+    probs_BNC = torch.full((1, NUM_ENTITIES, len(MODERATION_V1.objects)), 0.5)
+    entities = Entities(boxes_BN4, torch.ones(1, NUM_ENTITIES), probs_BNC, torch.zeros(1, NUM_ENTITIES, DIM), no_cues(boxes_BN4))
+    head.num_pairs = NUM_PAIRS
+    state = empty_state(head, 1)
+    with FlopCounterMode(display=False) as counter:
+        head(entities, torch.ones(1), state.memory_BPD, state.counts_BP, torch.ones(1), *prototypes)
+    return int(counter.get_total_flops())
