@@ -11,6 +11,6 @@ proposals, no relation head's output was. Boxes cover what shows, but for a tabl
 frames; a bed includes its pillows. Spatial relations are the thing's in the frame of the person's body, as in `model.world.truth`;
 a contact that is hidden is judged from the posture (hands on a table seen from behind); a jump is told from neighbouring frames.
 Kneeling on one's heels is posture `other` and sitting_on. A head out of frame or covered makes attention unsure.
-Labelled a second time, mirrored, an hour later by the same labeller: 8 frames, 48 boxes, mean IoU .94; 6 of 210 judgements changed
+Labelled a second time, mirrored, half an hour later by the same labeller: 8 frames, 48 boxes, mean IoU .94; 6 of 210 judgements changed
 (5 spatial, 1 contact), a lower bound of the noise. The frames are never trained on and choose no constants.
 """
