@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", type=Path, metavar="CHECKPOINT", help="another one to hold it against, on the same clips")
     parser.add_argument("--data", type=Path, metavar="FOLDER", help="SynthHome clips to look at (vigil data synth-home); else kept numbers")
     parser.add_argument("--realmini", type=Path, metavar="FOLDER", help="the real clips' videos to look at; else kept numbers")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most so many clips of a set")
+    parser.add_argument("--limit", type=int, metavar="N", default=100, help="look at no more than so many clips of a set (100)")
     parser.add_argument("--exact-words", action="store_true", help="cup and bottle are two classes; without it Action Genome's 36 groups")
     parser.add_argument("--keep", action="store_true", help="keep what the image tower made of the clips, for runs without them")
     parser.add_argument("--threads", type=int, default=1, help="processor threads of the network")

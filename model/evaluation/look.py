@@ -29,7 +29,7 @@ from model.vocabulary import MODERATION_V1
 AT_ONCE = 2
 """More at once costs more processor time a frame: activations outgrow the caches (6: +30 %)."""
 GIVEN_IOU = 0.5
-"""A true box is named by the surest anchor that overlaps it by this."""
+"""A true box is named by the anchor of greatest IoU times probability, among those that overlap it by this."""
 NUM_CLASSES = len(MODERATION_V1.objects)
 
 
@@ -133,10 +133,10 @@ def _given(network: Nano, raw: Detections, truths: list[TruthFrame], aspect_S: T
 
 
 def _named(raw: Detections, boxes_SM4: Tensor) -> Tensor:
-    """(S, M, C'): class probabilities of the surest anchor on each box; 0 where no anchor's box is near."""
+    """(S, M, C'): class probabilities of the anchor that fits each box best; 0 where no anchor's box is near."""
     boxes_SA4 = decode(raw.deltas_B4A, raw.anchors_4A.unsqueeze(0)).clamp(0.0, 1.0)
-    near_SMA = (pairwise_iou(boxes_SM4, boxes_SA4) >= GIVEN_IOU).float()
-    best_SMA = near_SMA * torch.sigmoid(raw.logits_BCA.amax(1)).unsqueeze(1)
+    iou_SMA = pairwise_iou(boxes_SM4, boxes_SA4)
+    best_SMA = torch.where(iou_SMA >= GIVEN_IOU, iou_SMA, 0.0) * torch.sigmoid(raw.logits_BCA.amax(1)).unsqueeze(1)
     sure_SM, anchor_SM = best_SMA.max(2)
     logits_SCM = raw.logits_BCA.gather(2, anchor_SM.unsqueeze(1).expand(-1, raw.logits_BCA.shape[1], -1))
     return torch.sigmoid(logits_SCM).transpose(1, 2) * (sure_SM > 0).unsqueeze(2).float()

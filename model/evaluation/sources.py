@@ -16,10 +16,10 @@ LEAD_FPS = 5.0
 LEAD_S = 2.0
 
 
-def synth_home(folder: Path, limit: int | None) -> tuple[Sequence[Path], int]:
+def synth_home(folder: Path, limit: int) -> tuple[Sequence[Path], int]:
     """The test clips of a SynthHome folder (evenly picked where there are more than `limit`), and how many frames they have."""
     found = clip_folders(folder, "test")
-    picked = found if limit is None or limit >= len(found) else [found[row * len(found) // limit] for row in range(limit)]
+    picked = found if limit >= len(found) else [found[row * len(found) // limit] for row in range(limit)]
     return picked, sum(len(read_clip(path / ANNOTATION).frames) for path in picked)
 
 
@@ -31,7 +31,7 @@ def synth_home_shots(folders: Sequence[Path]) -> Iterator[Shot]:
             yield Shot(clip.name, frame.time_s, frame, picture_HW3)
 
 
-def realmini(limit: int | None) -> tuple[Sequence[Clip], int]:
+def realmini(limit: int) -> tuple[Sequence[Clip], int]:
     """The labelled clips (the first `limit` of them), and how many frames will be looked at."""
     clips = load_realmini()[:limit]
     return clips, sum(len(times_of(clip)) for clip in clips)

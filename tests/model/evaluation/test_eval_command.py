@@ -1,0 +1,57 @@
+"""`vigil eval` from kept numbers alone: tables, files, the baseline beside it, and a clear word where there is nothing."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from model.checkpoint import read_manifest
+from model.commands import eval as command
+from model.commands.export import DEFAULT_FOLDER
+from model.evaluation import eval_set as sets
+from model.evaluation.eval_set import path_for, tower_of, write_set
+from model.evaluation.report import Report
+from service.cli import main
+from tests.model.evaluation.made import eval_set
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Numbers of the shipped image tower for one set, in a folder of their own."""
+    tower = tower_of(read_manifest(DEFAULT_FOLDER))
+    monkeypatch.setattr(command, "path_for", lambda name, of: path_for(name, of, tmp_path / "kept"))
+    write_set(eval_set((3, 2), tower=tower), sets.path_for("synth-home-test", tower, tmp_path / "kept"))
+    return tmp_path
+
+
+def test_tables_are_printed_and_written_without_any_clip(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "--checkpoint", str(DEFAULT_FOLDER), "--out", str(kept / "out")]) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("sgdet") < printed.index("sgcls") < printed.index("predcls")
+    (path,) = (kept / "out").glob("*.json")
+    report = msgspec.json.decode(path.read_bytes(), type=Report)
+    ((one,),) = [checkpoint.sets for checkpoint in report.checkpoints]
+    assert (one.name, one.clips, one.frames, one.true_triplets) == ("synth-home-test", 2, 3, 9)
+    assert {(row.task, row.constraint, row.null_states) for row in one.recall} == {
+        (task, constraint, null_states)
+        for task in ("sgdet", "sgcls", "predcls")
+        for constraint in ("with", "no", "semi")
+        for null_states in (True, False)
+    }
+    (picture,) = (kept / "out").glob("*.png")
+    assert picture.stat().st_size > 1000
+
+
+def test_a_checkpoint_gains_nothing_over_itself(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "--baseline", str(DEFAULT_FOLDER), "--checkpoint", str(DEFAULT_FOLDER), "--out", str(kept / "out")]) == 0
+    assert "triplet F1 over the baseline" in capsys.readouterr().out
+    (path,) = (kept / "out").glob("*.json")
+    gains = msgspec.json.decode(path.read_bytes(), type=Report).gains
+    assert len(gains) == 6
+    assert all(gain.f1.value == gain.f1.low == gain.f1.high == 0.0 for gain in gains)
+
+
+def test_nothing_to_measure_on_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(command, "path_for", lambda name, of: path_for(name, of, tmp_path))
+    assert main(["eval", "--checkpoint", str(DEFAULT_FOLDER), "--out", str(tmp_path)]) == 2
+    assert "--data" in capsys.readouterr().err
