@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from model.appearance import DIM
+from model.belief import Pace
 from model.calibrate import Score
 from model.checkpoint import (
     DETECTOR,
@@ -17,6 +18,7 @@ from model.checkpoint import (
     PredicateUse,
     digest,
     read_manifest,
+    read_paces,
     write_manifest,
 )
 from model.head_file import LoadedHead, load_head, save_head
@@ -61,12 +63,15 @@ def describe(folder: Path, name: str, trained_on: str) -> Manifest:
     np.save(folder / PROTOTYPES, torch.cat(list(loaded.prototypes)).numpy())
     optional = (IMAGE_HEADS,) if (folder / IMAGE_HEADS).is_file() else ()
     files = (DETECTOR, HEAD, *optional, PROTOTYPES, f"{name}.onnx")
+    paces = read_paces(folder)
     manifest = Manifest(
         format=FORMAT,
         name=name,
         vocabulary=MODERATION_V1.name,
         objects=MODERATION_V1.objects,
-        predicates=tuple(PredicateUse(score.name, score.published, score.threshold) for score in loaded.scores),
+        predicates=tuple(
+            PredicateUse(score.name, score.published, score.threshold, paces.get(score.name, Pace())) for score in loaded.scores
+        ),
         num_entities=NUM_ENTITIES,
         num_pairs=2 * loaded.head.num_pairs,
         num_slots=loaded.head.num_slots,

@@ -1,12 +1,12 @@
 """The relation filter's arithmetic: a two-state hidden Markov model per relation, in log-odds. Knows no ids, no tracks and no network.
 
-Per step of dt, with q the chance that the relation holds now, p the network's probability and pi its operating threshold:
+Per step of dt, with q the chance that the relation holds now, p the network's probability and pi its centre:
 
     q  = sigma(b) (1 - p_off) + (1 - sigma(b)) p_on      p_on = 1 - exp(-dt / T_off),  p_off = 1 - exp(-dt / T_on)
     b' = clip(logit q + gamma (logit p - logit pi), -6, 6)     on above +0.5, off below -0.5
 
-gamma = 1 - exp(-dt / T_gamma): neighbouring frames err alike, so evidence counts per second, not per frame. The threshold takes the
-place of the evidence's centre: a probability at it says nothing, above it speaks for the relation.
+gamma = 1 - exp(-dt / T_gamma): neighbouring frames err alike, so evidence counts per second, not per frame. A probability at the
+centre pi says nothing, above it speaks for the relation.
 
 S relations being followed, K predicates; `dt_s` is one number or one per row (S, 1).
 """
@@ -26,18 +26,21 @@ ON_AT, OFF_AT = 0.5, -0.5
 
 
 class Pace(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a relation lasts (`on_s`), how long it stays away (`off_s`), and how long evidence takes to count fully, in seconds."""
+    """How long a relation lasts (`on_s`), how long it stays away (`off_s`), and how long evidence takes to count fully, in seconds;
+    and the probability that says nothing, where it is not the predicate's threshold (`centre`; 0: the threshold)."""
 
     on_s: float = 3.0
     off_s: float = 12.0
     evidence_s: float = 0.14
+    centre: float = 0.0
 
 
 class BeliefFilter:
     """The steps for K predicates with their thresholds and paces. Pure: beliefs go in and come out."""
 
     def __init__(self, thresholds: Sequence[float], paces: Sequence[Pace]) -> None:
-        self._centre_K = logit(np.array(thresholds, np.float64))
+        centres = [pace.centre or threshold for pace, threshold in zip(paces, thresholds, strict=True)]
+        self._centre_K = logit(np.array(centres, np.float64))
         self._on_K, self._off_K, self._evidence_K = np.array(
             [(pace.on_s, pace.off_s, pace.evidence_s) for pace in paces], np.float64
         ).reshape(-1, 3).T  # fmt: skip

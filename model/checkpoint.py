@@ -4,6 +4,7 @@
     nano-v0/detector.safetensors   image tower, half precision, batch norm folded
     nano-v0/image_heads.safetensors  cues and further classes, half precision; a checkpoint may lack it
     nano-v0/head.safetensors       scene head and memory (its card: head.json)
+    nano-v0/paces.json             how fast belief in each predicate comes and goes (vigil fit-filter); a checkpoint may lack it
     nano-v0/prototypes.npy         text prototypes (C + K, D), float32: inputs of the network
     nano-v0/nano-v0.onnx           the whole network, any canvas and batch, holding exactly these weights
 
@@ -25,6 +26,7 @@ DETECTOR = "detector.safetensors"
 HEAD = "head.safetensors"
 IMAGE_HEADS = "image_heads.safetensors"
 PROTOTYPES = "prototypes.npy"
+PACES = "paces.json"
 
 
 class PredicateUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -90,6 +92,26 @@ def read_manifest(folder: Path, *, to_run: bool = False) -> Manifest:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Store the manifest, readable, beside the files that it names."""
     (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+
+
+def read_paces(folder: Path) -> dict[str, Pace]:
+    """The pace of each predicate's belief by name; empty where none were fitted."""
+    path = folder / PACES
+    if not path.is_file():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Pace])
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} does not hold a pace for each predicate: {error}") from error
+
+
+def write_paces(folder: Path, paces: dict[str, Pace]) -> None:
+    """Store paces, and put them into the manifest where there is one."""
+    (folder / PACES).write_bytes(msgspec.json.format(msgspec.json.encode(paces), indent=1) + b"\n")
+    if (folder / MANIFEST).is_file():
+        manifest = read_manifest(folder)
+        uses = tuple(msgspec.structs.replace(use, pace=paces.get(use.name, Pace())) for use in manifest.predicates)
+        write_manifest(folder, msgspec.structs.replace(manifest, predicates=uses))
 
 
 def digest(path: Path) -> str:
