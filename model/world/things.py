@@ -27,7 +27,7 @@ fix   oven .6 .6 .9           | fix   toaster .28 .18 .19     | fix   sink .6 .4
 fix   potted_plant .35 .35 .6 | fix   clock .3 .05 .3         | fix   vase .15 .15 .3        | pet   dog .75 .25 .55
 pet   cat .45 .18 .28         | car   car 4.3 1.8 1.5        | cover blanket 1.3 1.2 .12
 rest  pillow .5 .35 .15       | bulk  box .4 .3 .3           | bulk  groceries .35 .2 .4
-tool  broom .3 .06 1.3        | tool  vacuum .35 .3 1.1      | cloth towel .35 .1 .45
+tool  broom .3 .06 1.3        | bulk  vacuum .35 .3 1.1      | cloth towel .35 .1 .45
 wear  clothes .4 .12 .5       | wear  shoe .28 .1 .1         | book  paper .21 .3 .01
 tool  medicine .05 .05 .09    | fix   cabinet .9 .45 1.2     | fix   shelf .8 .3 1.5
 fix   door .85 .06 2.         | fix   window 1.2 .06 1.1     | fix   mirror .6 .04 .9
