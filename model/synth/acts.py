@@ -181,7 +181,9 @@ class Director:
         return None
 
     def lie_on_ground(self, figure: Figure) -> Person | None:
-        """On the floor."""
+        """On the floor; not many do."""
+        if self.rng.random() < 0.6:
+            return None
         spot = self.stage.plan.open_floor(figure.bounds_23[1] - figure.bounds_23[0], margin=0.0)
         return None if spot is None else self.add(figure, _at(figure, spot), self.stage.floor)
 

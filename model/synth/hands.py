@@ -76,6 +76,7 @@ BESIDE = (
     "book",
     "bottle",
 )
+HAT_M = 0.03
 HEADWEAR = ("SC/casquette", "SC/chapeau")
 
 
@@ -90,8 +91,10 @@ class Outfitter:
         self._fill_hands(person)
         if person.figure.posture == "standing" and self.rng.random() < 0.14:
             self._backpack(person)
-        if person.figure.posture == "lying" and self.rng.random() < 0.55:
+        if person.figure.posture == "lying" and self.rng.random() < (0.25 if person.ties.support == self.stage.floor.id else 0.65):
             self._blanket(person)
+        if person.figure.model is None and person.figure.posture != "lying" and self.rng.random() < 0.12:
+            self._hat(person)
         if self.rng.random() < 0.45:
             self._near_hand(person)
         if self.rng.random() < 0.12:
@@ -173,6 +176,17 @@ class Outfitter:
         item = self.stage.place(ware.form, "backpack", person.rest @ local)
         person.worn.append((item, local))
         person.ties = replace(person.ties, on_back=person.ties.on_back | {item.id})
+
+    def _hat(self, person: Person) -> None:
+        """On a head that keeps still."""
+        hat = self.wares.model(HEADWEAR)
+        if hat is None:
+            return
+        x, y, z = person.figure.eyes_K3[0]
+        local = pose(float(x), float(y) + HAT_M, float(z) - 0.02)
+        item = self.stage.place(hat.form, hat.label, person.rest @ local)
+        person.worn.append((item, local))
+        person.ties = replace(person.ties, worn=frozenset({item.id}))
 
     def _blanket(self, person: Person) -> None:
         """Over all but the head; some people have it to the chest only."""

@@ -150,6 +150,11 @@ UPON = {
 SCALES = {"suitcase": 0.65, "picture": 2.6}
 
 
+FROM_CEILING = frozenset(
+    "CB/hangingLight KL/fluorescent KL/hanging-restaurant-light SC/ceiling-lamp C0/lamp2 KL/track-lights SC/saloon_lamp".split()
+)
+
+
 class Furnisher:
     """Fills a stage with models of one split."""
 
@@ -244,10 +249,10 @@ class Furnisher:
         return item
 
     def _hang(self, asset: Asset) -> Item | None:
+        if asset.id in FROM_CEILING:
+            return self._put(asset, self.stage.plan.open_floor(np.array(asset.size), self.stage.room.height - asset.size[1] - 0.005, 0.4))
         if asset.mount + asset.size[1] > self.stage.room.height:
             return None
-        if asset.label == "light" and asset.mount > 1.3 and asset.size[2] > 0.28:
-            return self._put(asset, self.stage.plan.open_floor(np.array(asset.size), asset.mount, 0.4))
         return self._wall(asset)
 
     def _corner(self, asset: Asset) -> Item | None:

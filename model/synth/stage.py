@@ -18,6 +18,9 @@ from model.synth.plan import Plan, Spot
 from model.synth.stock import Form, Stock, box_of
 from model.synth.truth import Facts, Subject, Target, Ties
 
+BODY_STEP = 25
+"""Of a body's points, one in so many is enough to keep things off it."""
+
 
 @dataclass(slots=True)
 class Item:
@@ -90,7 +93,8 @@ class Stage:
             return None
         for _ in range(12):
             x, z = self._place_on((x0 + fit, x1 - fit, z0 + fit, z1 - fit), near)
-            if all(np.hypot(x - x_, z - z_) > radius * 0.9 + r for x_, z_, r in support.taken):
+            clear = all(np.hypot(x - x_, z - z_) > radius * 0.9 + r for x_, z_, r in support.taken)
+            if clear and not self._body_at(support.rest @ pose(x, support.form.support_m, z), radius * 0.8):
                 support.taken.append((x, z, radius * 0.9))
                 return self.place(form, label, support.rest @ pose(x, support.form.support_m + 0.002, z, yaw, scale), support.id)
         return None
@@ -160,6 +164,14 @@ class Stage:
 
     def _next_id(self) -> int:
         return len(self.items) + len(self.people)
+
+    def _body_at(self, at: Matrix, radius: float) -> bool:
+        """Is some body in the way there, as that of one who lies on the bed?"""
+        for person in self.people:
+            away_P3 = to_world(person.rest, person.figure.points_V3[::BODY_STEP]) - at[:3, 3]
+            if ((np.hypot(away_P3[:, 0], away_P3[:, 2]) < radius) & (np.abs(away_P3[:, 1] - 0.08) < 0.14)).any():
+                return True
+        return False
 
     def _place_on(self, region: Sequence[float], near: tuple[float, float] | None) -> tuple[float, float]:
         x0, x1, z0, z1 = region

@@ -3,6 +3,7 @@
 Made things come from a pool of numbered identities, so that a process makes each once.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,7 +18,6 @@ from model.synth.stock import Form, Stock
 POOL = 48
 MADE_SHARE = 0.6
 """How often a thing is made where the table has models of it too."""
-TABLE_ONLY = frozenset({"laptop"})
 LARGEST_M = 0.8
 SCALES = {"suitcase": 0.65, "sports ball": 1.0}
 
@@ -54,6 +54,14 @@ class Wares:
         top = label in ("handbag", "suitcase", "backpack", "umbrella")
         grip = np.array([(low[0] + high[0]) / 2, high[1] - 0.02 if top else (low[1] + high[1]) / 2, (low[2] + high[2]) / 2])
         return Ware(label, form, grip, scale)
+
+    def model(self, ids: Sequence[str]) -> Ware | None:
+        """One of the named models that the split has."""
+        found = self._catalog.having(lambda asset: asset.id in ids)
+        if not found:
+            return None
+        asset = found[int(self._rng.integers(len(found)))]
+        return Ware(asset.label, self._stock.asset(asset.id), np.zeros(3))
 
     def made(self, label: str, kind: str | None) -> Ware:
         """One of the split's own made things."""
