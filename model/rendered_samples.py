@@ -140,7 +140,7 @@ def _load(path: Path) -> _Seen | None:
     try:
         with np.load(path) as arrays:
             return _Seen(**{field.name: arrays[field.name] for field in fields(_Seen)})
-    except (OSError, KeyError, BadZipFile) as error:
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
         raise ValueError(f"{path} is torn ({error}): delete it, it is made again") from error
 
 
