@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from model.annotations import Clip as Annotation
 from model.annotations import Frame
 from model.entities import Cues, Entities
 from model.losses import Targets
@@ -52,7 +53,7 @@ class _Seen:
 class RenderedSamples:
     """The clips of a split, cut into windows of `num_frames` that do not overlap; served like `model.samples.Samples`.
 
-    `cache` is the folder for what the network saw, one file for each network and data; `max_clips` takes the first clips only.
+    `cache` is the folder for what the network saw (`folder/seen`), one file a clip and network; `max_clips` takes the first clips only.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class RenderedSamples:
         self._dt_S = np.diff(times_S, prepend=times_S[0]).astype(np.float32)
         self._dt_S[::length] = FIRST_DT_S
         self._blurred_S = np.array([frame.blurred for frame in frames])
-        self._seen = _load_or_see(folders, frames, network, (cache or folder / "seen"), split)
+        self._seen = _see_all(folders, annotations, network, cache or folder / "seen")
 
     def batches(self, size: int, generator: torch.Generator | None) -> list[Tensor]:
         """Clip numbers in batches; shuffled where a generator is given."""
@@ -121,17 +122,17 @@ def _cues(columns_BNV: Float) -> Cues:
     return Cues(hands.reshape(*hands.shape[:2], 2, 2), seen, contact, gaze, face.squeeze(2), posture, known.squeeze(2))
 
 
-def _load_or_see(folders: list[Path], frames: list[Frame], network: Nano, cache: Path, split: str) -> _Seen:
-    path = cache / f"{split}-{_key(folders, network)}.npz"
-    kept = _load(path)
-    if kept is not None:
-        return kept
-    seen = _see(folders, frames, network)
-    cache.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part.npz")
-    np.savez(part, **{field.name: getattr(seen, field.name) for field in fields(_Seen)})
-    part.rename(path)
-    return seen
+def _see_all(folders: list[Path], annotations: list[Annotation], network: Nano, cache: Path) -> _Seen:
+    """Clip by clip, kept clip by clip: what a kill leaves is not seen again, nor what was there before more clips came."""
+    network.eval()
+    weights = _digest_of_weights(network)
+    parts = []
+    for folder, clip in zip(tqdm(folders, desc="looking at rendered clips", unit="clip", disable=None), annotations, strict=True):
+        key = hashlib.sha256((weights + clip.sha256).encode() + (folder / ANNOTATION).read_bytes()).hexdigest()[:16]
+        path = cache / f"{clip.name}-{key}.npz"
+        kept = _load(path)
+        parts.append(_see(folder, clip, network, path) if kept is None else kept)
+    return _Seen(**{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(_Seen)})
 
 
 def _load(path: Path) -> _Seen | None:
@@ -144,27 +145,26 @@ def _load(path: Path) -> _Seen | None:
         raise ValueError(f"{path} is torn ({error}): delete it, it is made again") from error
 
 
-def _key(folders: list[Path], network: Nano) -> str:
-    """Of the weights that entities depend on, and of all annotations, which name their videos' digests."""
+def _digest_of_weights(network: Nano) -> str:
+    """Of all that entities depend on."""
     total = hashlib.sha256(str(CACHE_FORMAT).encode())
     for part in (network.detector, network.image_heads):
         for name, value in [] if part is None else sorted(part.state_dict().items()):
             total.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
-    for folder in folders:
-        total.update((folder / ANNOTATION).read_bytes())
-    return total.hexdigest()[:16]
+    return total.hexdigest()
 
 
 @torch.no_grad()
-def _see(folders: list[Path], frames: list[Frame], network: Nano) -> _Seen:
-    """One clip at a time through the network; about 60 ms a frame on one core."""
-    network.eval()
-    rows: list[dict[str, Any]] = []
-    length = len(frames) // len(folders)
-    for number, folder in enumerate(tqdm(folders, desc="looking at rendered clips", unit="clip")):
-        found = network.entities(torch.from_numpy(frames_of(folder)), NUM_CLASSES)
-        rows += _rows(found, frames[number * length : (number + 1) * length])
-    return _Seen(**{field.name: np.stack([row[field.name] for row in rows]) for field in fields(_Seen)})
+def _see(folder: Path, clip: Annotation, network: Nano, path: Path) -> _Seen:
+    """One clip through the network; about 60 ms a frame on an idle core."""
+    found = network.entities(torch.from_numpy(frames_of(folder)), NUM_CLASSES)
+    rows = _rows(found, list(clip.frames))
+    seen = _Seen(**{field.name: np.stack([row[field.name] for row in rows]) for field in fields(_Seen)})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+    np.savez(part, **{field.name: getattr(seen, field.name) for field in fields(_Seen)})
+    part.rename(path)
+    return seen
 
 
 def _rows(found: Entities, frames: list[Frame]) -> list[dict[str, Any]]:

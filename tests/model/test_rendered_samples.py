@@ -132,7 +132,7 @@ def test_what_was_seen_is_kept_for_these_weights_and_these_clips(shipped: tuple[
     data = tmp_path / "home"
     shutil.copytree(CLIPS, data)
     first = RenderedSamples(data, "test", shipped[0], num_frames=4)
-    kept = list((data / "seen").glob("test-*.npz"))
+    kept = list((data / "seen").glob("test-00001-*.npz"))
     assert len(kept) == 1
     seen_at = kept[0].stat().st_mtime_ns
     again = RenderedSamples(data, "test", shipped[0], num_frames=4)
