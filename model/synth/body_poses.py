@@ -135,6 +135,17 @@ class Poser:
         both[self.side] = hands[0]
         return replace(key, hands=(both[0], both[1]))
 
+    def leaning_to(self, key: Key, palm: Floats) -> Key:
+        """Bent forward as much more as the acting hand needs to come to `palm` (30 degrees at most); arms are as they were."""
+        name = SIDES[self.side]
+        shoulder, elbow, wrist = (self.skeleton.rest(f"{bone}.{name}") for bone in ("upperarm01", "lowerarm01", "wrist"))
+        reach = 0.98 * float(np.linalg.norm(elbow - shoulder) + np.linalg.norm(wrist - elbow)) + 0.06 * self.s
+        for _ in range(10):
+            if float(np.linalg.norm(self.marks(key).shoulders_H3[self.side] - palm)) <= reach:
+                break
+            key = replace(key, bend=key.bend + np.array([3.0, 0.0, 0.0]))
+        return key
+
     def look_at(self, key: Key, point: Floats, share: float = 1.0) -> Key:
         """Turn the head to a point, as far as a neck does."""
         way = point - self.marks(key).eyes

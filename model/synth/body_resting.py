@@ -178,10 +178,9 @@ def crouch_reach(p: Poser) -> Take:
     key = p.crouch()
     shoulder = p.marks(key).shoulders_H3[p.side]
     knee = p.marks(key).hips + p.v(0.16 * (1 if p.side else -1), 0.16, 0.36)
-    key = p.with_hands(
-        key, *(p.hand(i, knee * [1, 1, 1] if i != p.side else key.hands[i].palm, (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)) for i in (0, 1))
-    )
+    key = p.with_hands(key, *(p.hand(i, knee if i != p.side else key.hands[i].palm, (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)) for i in (0, 1)))
     low = np.array([shoulder[0], 0.09, shoulder[2] + 0.2 * p.s])
-    grasp = p.with_hands(key, p.hand(p.side, low, (-0.2, -0.7, 0.7), (-0.9, -0.3, 0.0), (0.9, -0.2, -0.5), 0.45, True))
+    hand = p.hand(p.side, low, (-0.2, -0.7, 0.7), (-0.9, -0.3, 0.0), (0.9, -0.2, -0.5), 0.45, True)
+    grasp = p.with_hands(p.leaning_to(key, low), hand)
     before = p.with_hands(key, p.hand(p.side, low + p.v(0.0, 0.22, -0.08), (-0.2, -0.5, 0.8), (-0.9, -0.3, 0.0), (0.9, -0.2, -0.5), 0.25))
     return Take("other", "reach", (p.look_at_hand(before), p.look_at_hand(grasp), p.look_at_hand(grasp), p.turned(before, 20.0)))

@@ -75,9 +75,10 @@ def stand_grasp(p: Poser) -> Take:
     start, there = p.stand(), p.stand(bend=(16.0, 0.0, 0.0))
     shoulder = p.marks(there).shoulders_H3[p.side]
     palm = np.array([shoulder[0], TABLE_M + 0.06, shoulder[2] + 0.36 * p.s])
-    grasp = p.with_hands(there, p.hand(p.side, palm, (-0.2, -0.1, 1.0), (-1.0, -0.1, 0.0), (0.7, -0.6, -0.4), 0.45, True))
+    hand = p.hand(p.side, palm, (-0.2, -0.1, 1.0), (-1.0, -0.1, 0.0), (0.7, -0.6, -0.4), 0.45, True)
+    grasp = p.with_hands(p.leaning_to(there, palm), hand)
     lifted = p.with_hands(
-        p.stand(bend=(8.0, 0.0, 0.0)), p.hand(p.side, palm + p.v(0.0, 0.16, -0.06), (-0.3, 0.0, 1.0), INWARD, curl=0.55, grips=True)
+        p.stand(bend=(12.0, 0.0, 0.0)), p.hand(p.side, palm + p.v(0.0, 0.18, -0.1), (-0.3, 0.0, 1.0), INWARD, curl=0.55, grips=True)
     )
     return Take("standing", "reach", (*halfway(p.look_at(start, palm), p.look_at(grasp, palm)), p.look_at_hand(lifted)))
 
@@ -145,7 +146,8 @@ def stand_wipe(p: Poser) -> Take:
     keys = []
     for x, z in ((0.2, 0.24), (-0.12, 0.3), (0.22, 0.34), (-0.1, 0.24)):
         palm = np.array([p.at(p.side, shoulder, x, 0, 0)[0], TABLE_M + 0.035, shoulder[2] + z * p.s])
-        keys.append(p.look_at_hand(p.with_hands(key, p.hand(p.side, palm, (-0.3, -0.1, 1.0), DOWN, (0.9, -0.4, -0.3), 0.12, True))))
+        hand = p.hand(p.side, palm, (-0.3, -0.1, 1.0), DOWN, (0.9, -0.4, -0.3), 0.12, True)
+        keys.append(p.look_at_hand(p.with_hands(p.leaning_to(key, palm), hand)))
     return Take("standing", "wipe", tuple(keys))
 
 
@@ -164,7 +166,7 @@ def stand_sweep(p: Poser) -> Take:
         key = p.stand(bend=(14.0, 25.0 * x, 0.0), wide=0.1)
         chest = p.marks(key).chest
         upper = p.hand(p.side, chest + p.v(x * 0.4, -0.04, 0.24), (-0.7, 0.2, 0.6), (-0.2, -0.6, -0.7), curl=0.7, grips=True)
-        lower = p.hand(1 - p.side, chest + p.v(x, -0.34, 0.38), (-0.6, -0.2, 0.7), (-0.5, 0.5, -0.6), curl=0.7, grips=True)
+        lower = p.hand(1 - p.side, chest + p.v(x, -0.28, 0.3), (-0.6, -0.2, 0.7), (-0.5, 0.5, -0.6), curl=0.7, grips=True)
         hands = (upper, lower) if p.side == 0 else (lower, upper)
         keys.append(p.turned(p.with_hands(key, *hands), 60.0 * x, 35.0))
     return Take("standing", "sweep", tuple(keys))
