@@ -46,13 +46,17 @@ class Judged:
 
 
 class AtThreshold(msgspec.Struct, frozen=True):
-    """Counts and shares at one operating point; intervals of shares are Wilson's, that of F1 is over resampled clips."""
+    """Counts and shares at one operating point; intervals of shares are Wilson's, that of F1 is over resampled clips.
+
+    `precision_listed` leaves ghosts out, for sets whose truth does not list every thing.
+    """
 
     said: int
     right: int
     ghosts: int
     true: int
     precision: Interval
+    precision_listed: Interval
     recall: Interval
     f1: Interval
 
@@ -94,13 +98,15 @@ def at_thresholds(
     cells, said_X, _ = _said(judged, threshold_K, min_entity)
     parts_3C = _per_clip(judged, threshold_K, counted_K, min_entity)
     said, right, true = (int(part) for part in parts_3C.sum(1))
+    ghosts = int((said_X & cells.ghost_X).sum())
     said_S, right_S, true_S = parts_3C @ resampled_clips(parts_3C.shape[1], resamples, seed).T
     return AtThreshold(
         said=said,
         right=right,
-        ghosts=int((said_X & cells.ghost_X).sum()),
+        ghosts=ghosts,
         true=true,
         precision=wilson(right, said),
+        precision_listed=wilson(right, said - ghosts),
         recall=wilson(right, true),
         f1=Interval(2 * right / max(said + true, 1), *spread(2 * right_S / np.maximum(said_S + true_S, 1))),
     )

@@ -93,9 +93,7 @@ def matches(truth: TruthFrame, predicted: PredictedFrame, named: Triplets, group
 
 def recall_at(hits: Hits, k: int, resamples: int = 1000, seed: int = 0) -> Recall:
     """All figures at one K; none of them changes when K exceeds the number of predictions."""
-    found_T = (hits.rank_T < k).astype(np.float64)
-    num_frames, cell_T = len(hits.clip_F), hits.frame_T * NUM_PREDICATES + hits.predicate_T
-    found_FK, true_FK = (_count(cell_T, weight_T, num_frames) for weight_T in (found_T, np.ones_like(found_T)))
+    found_FK, true_FK = _found(hits, k)
     recall_F = found_FK.sum(1) / true_FK.sum(1)
     recall, mean_recall = float(recall_F.mean()), float(mean_over_predicates(found_FK.sum(0), true_FK.sum(0)))
     recall_S, mean_S = _resampled(hits.clip_F, recall_F, found_FK, true_FK, resamples, seed)
@@ -109,11 +107,28 @@ def recall_at(hits: Hits, k: int, resamples: int = 1000, seed: int = 0) -> Recal
     )
 
 
+def mean_recall_gain(new: Hits, old: Hits, k: int, resamples: int = 1000, seed: int = 0) -> Interval:
+    """How much more pooled mean recall the first has than the second on the same clips, drawn together."""
+    values, spreads = [], []
+    for hits in (new, old):
+        found_FK, true_FK = _found(hits, k)
+        values.append(float(mean_over_predicates(found_FK.sum(0), true_FK.sum(0))))
+        spreads.append(_resampled(hits.clip_F, found_FK.sum(1) / true_FK.sum(1), found_FK, true_FK, resamples, seed)[1])
+    return Interval(values[0] - values[1], *spread(spreads[0] - spreads[1]))
+
+
 def mean_over_predicates(found_XK: Float, true_XK: Float) -> Float:
     """(X): the mean recall of the predicates that occur."""
     occurs_XK = true_XK > 0
     mean_X: Float = (found_XK / np.maximum(true_XK, 1) * occurs_XK).sum(-1) / np.maximum(occurs_XK.sum(-1), 1)
     return mean_X
+
+
+def _found(hits: Hits, k: int) -> tuple[Float, Float]:
+    """(F, K) twice: true triplets found within the first k, and all."""
+    found_T = (hits.rank_T < k).astype(np.float64)
+    num_frames, cell_T = len(hits.clip_F), hits.frame_T * NUM_PREDICATES + hits.predicate_T
+    return _count(cell_T, found_T, num_frames), _count(cell_T, np.ones_like(found_T), num_frames)
 
 
 def _count(cell_T: Int, weight_T: Float, num_frames: int) -> Float:

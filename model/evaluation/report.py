@@ -11,7 +11,7 @@ from model.checkpoint import Manifest
 from model.evaluation.frames import CONSTRAINTS, IS_NULL_K, NUM_PREDICATES, Bool, Constraint, Float, Int, TruthFrame, without_null_states
 from model.evaluation.intervals import Interval
 from model.evaluation.operating import SURE_ENTITY, AtThreshold, Judged, PredicateRow, at_thresholds, f1_gain, judge, predicate_rows
-from model.evaluation.recall import AT, Case, Recall, find, recall_at
+from model.evaluation.recall import AT, Case, Hits, Recall, find, mean_recall_gain, recall_at
 from model.machine import Machine
 
 EVERY_K: Bool = np.ones(NUM_PREDICATES, bool)
@@ -65,13 +65,12 @@ class CheckpointReport(msgspec.Struct, frozen=True):
 
 
 class Gain(msgspec.Struct, frozen=True):
-    """How much more triplet F1 the checkpoint has than the baseline, with clips drawn together; both against the same truth."""
+    """How much more of a figure the checkpoint has than the baseline, with clips drawn together; both against the same truth."""
 
     set: str
     task: str
-    said: str
-    counted: str
-    f1: Interval
+    figure: str
+    gain: Interval
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -93,10 +92,10 @@ class Thresholds(msgspec.Struct, frozen=True):
 
 
 class Measured(msgspec.Struct, frozen=True):
-    """A set's report, and what a comparison needs beyond it: the judged cells of each task."""
+    """A set's report, and what a comparison needs beyond it: of each task the judged cells and the ranks with constraint."""
 
     report: SetReport
-    judged: list[tuple[str, Judged]]
+    judged: list[tuple[str, Judged, Hits]]
 
 
 def thresholds_of(manifest: Manifest) -> Thresholds:
@@ -111,13 +110,13 @@ def measure(name: str, num_clips: int, tasks: Iterable[tuple[str, list[Case]]], 
     recall: list[RecallRow] = []
     operating: list[OperatingRow] = []
     predicates: list[PredicateTable] = []
-    judged: list[tuple[str, Judged]] = []
+    judged: list[tuple[str, Judged, Hits]] = []
     frames = triplets = 0
     for task, cases in tasks:
         frames, triplets = len(cases), sum(len(case.truth.triplets_T3) for case in cases)
         recall += _recall_rows(task, cases, group_C)
         cells = judge(cases, group_C)
-        judged.append((task, cells))
+        judged.append((task, cells, find(cases, "with", group_C)))
         operating += [
             OperatingRow(task, said, counted, at_thresholds(cells, threshold_K, counted_K, surest(task)))
             for said, counted, threshold_K, counted_K in products(thresholds)
@@ -128,11 +127,12 @@ def measure(name: str, num_clips: int, tasks: Iterable[tuple[str, list[Case]]], 
 
 def gains(new: Measured, new_at: Thresholds, old: Measured, old_at: Thresholds) -> list[Gain]:
     """The checkpoint against the baseline on one set, where both are held against all that says something."""
-    rows = []
-    for (task, new_cells), (_, old_cells) in zip(new.judged, old.judged, strict=True):
+    name, rows = new.report.name, []
+    for (task, new_cells, new_hits), (_, old_cells, old_hits) in zip(new.judged, old.judged, strict=True):
+        rows.append(Gain(name, task, "mR@20 with constraint", mean_recall_gain(new_hits, old_hits, 20)))
         for said, new_K, old_K in (("published", new_at.published_K, old_at.published_K), ("all", new_at.every_K, old_at.every_K)):
             gain = f1_gain((new_cells, new_K), (old_cells, old_K), ~IS_NULL_K, surest(task))
-            rows.append(Gain(new.report.name, task, said, "all", gain))
+            rows.append(Gain(name, task, f"triplet F1 of {said} predicates", gain))
     return rows
 
 

@@ -13,7 +13,7 @@ from model.synth.dataset import ANNOTATION, clip_folders, frames_of
 
 SYNTH_HOME, REALMINI = "synth-home-test", "realmini"
 LEAD_FPS = 5.0
-LEAD_S = 2.0
+LEAD_S = 1.0
 
 
 def synth_home(folder: Path, limit: int) -> tuple[Sequence[Path], int]:

@@ -22,10 +22,9 @@ def checkpoint_lines(report: CheckpointReport) -> Iterator[str]:
 
 def gain_lines(gains: list[Gain]) -> Iterator[str]:
     """What the checkpoint has over the baseline."""
-    yield "triplet F1 over the baseline, both against all true relations that say something (points)"
+    yield "over the baseline, in points, on the same clips; triplet F1 against all true relations that say something"
     for one in gains:
-        sign = "+" if one.f1.value >= 0 else ""
-        yield f"  {one.set:16} {one.task:8} {one.said:10} {sign}{_percent(one.f1)}"
+        yield f"  {one.set:16} {one.task:8} {one.figure:34} {'+' if one.gain.value >= 0 else ''}{_percent(one.gain)}"
 
 
 def _set_lines(one: SetReport) -> Iterator[str]:
@@ -52,10 +51,10 @@ def _recall_lines(task: str, rows: list[RecallRow]) -> Iterator[str]:
 
 
 def _operating_lines(task: str, rows: list[OperatingRow]) -> Iterator[str]:
-    yield _row(task, "at its thresholds", ("precision", "recall", "F1", "said", "right", "ghosts", "true"))
+    yield _row(task, "at its thresholds", ("precision", "recall", "F1", "without ghosts", "said", "right", "ghosts", "true"))
     for row in rows:
         figures = row.figures
-        cells = [_percent(share) for share in (figures.precision, figures.recall, figures.f1)]
+        cells = [_percent(share) for share in (figures.precision, figures.recall, figures.f1, figures.precision_listed)]
         counts = (figures.said, figures.right, figures.ghosts, figures.true)
         yield _row("", SAID[row.said, row.counted], [*cells, *map(str, counts)])
 

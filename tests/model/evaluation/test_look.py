@@ -48,12 +48,12 @@ def test_nothing_to_look_at_is_said(shipped: tuple[Nano, Prototypes]) -> None:
 
 
 def test_key_frames_are_led_up_to_at_five_a_second() -> None:
-    """30 frames a second, one key frame at 4 s: ten frames before it, six apart."""
+    """30 frames a second, one key frame at 4 s: five frames before it, six apart."""
     clip = Clip("vigil-clip-1", "c", "c.mp4", 64, 64, (Frame(120, 4.0, (), ()),))
     times = times_of(clip)
     assert len(times) == round(LEAD_FPS * LEAD_S) + 1
-    assert list(times) == list(range(60, 121, 6))
-    assert list(times.values()) == pytest.approx([2.0 + 0.2 * step for step in range(11)])
+    assert list(times) == list(range(90, 121, 6))
+    assert list(times.values()) == pytest.approx([3.0 + 0.2 * step for step in range(6)])
 
 
 def test_nothing_is_before_the_start() -> None:

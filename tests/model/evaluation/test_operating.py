@@ -83,6 +83,7 @@ def test_a_relation_to_a_thing_that_is_not_there_is_wrong_and_a_ghost() -> None:
     frame = (truth([HOLDING[2]]), predicted([(0, 1, {"holding": 0.9})], (("person", PERSON_BOX, 1.0), ("cup", FAR_BOX, 1.0))))
     figures = published(judged(frame), thresholds(holding=0.5), 0.0)
     assert (figures.said, figures.right, figures.ghosts) == (1, 0, 1)
+    assert (figures.precision, figures.precision_listed) == (wilson(0, 1), wilson(0, 0))
 
 
 def test_unsure_entities_carry_no_published_relation() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.evaluation.frames import Constraint, PredictedFrame, TruthFrame, class_groups
-from model.evaluation.recall import MISSED, Case, Hits, find, recall_at
+from model.evaluation.recall import MISSED, Case, Hits, find, mean_recall_gain, recall_at
 from tests.model.evaluation.made import BED_BOX, CUP_BOX, FAR_BOX, HOLDING, PERSON_BOX, predicted, truth
 
 GROUP_C = class_groups()
@@ -123,3 +123,11 @@ def test_no_constraint_finds_the_second_best_of_a_group() -> None:
     assert hits(frame).rank_T.tolist() == [MISSED]
     assert hits(frame, constraint="no").rank_T.tolist() == [1]
     assert hits(frame, constraint="semi").rank_T.tolist() == [MISSED]
+
+
+def test_the_gain_in_mean_recall_is_of_the_same_clips() -> None:
+    """Two clips with holding: one finds both, the other one of them; drawn twice over, a clip gives a gain of 0 or 1."""
+    right, nothing = predicted([(0, 1, {"holding": 0.9})]), predicted([], ())
+    new, old = (hits(*((truth([HOLDING[2]]), frame) for frame in frames)) for frames in ((right, right), (right, nothing)))
+    gain = mean_recall_gain(new, old, 10)
+    assert (gain.value, gain.low, gain.high) == (0.5, 0.0, 1.0)
