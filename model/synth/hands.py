@@ -56,6 +56,8 @@ KINDS = {
     ("laptop", ""): "open",
 }
 EAR_M = 0.22
+WIPE_SCALE = 0.45
+"""A folded towel as a cloth under the hand."""
 POINTS_DOWN = frozenset({"baseball bat", "knife", "tennis racket"})
 """In a hanging hand."""
 UPRIGHT_ON_FLOOR = frozenset({"broom", "vacuum"})
@@ -89,7 +91,7 @@ class Outfitter:
     def outfit(self, person: Person) -> None:
         """Hands first, then what is worn, then what is near."""
         self._fill_hands(person)
-        if person.figure.posture == "standing" and self.rng.random() < 0.14:
+        if person.figure.posture == "standing" and not person.ties.leans_on and self.rng.random() < 0.16:
             self._backpack(person)
         if person.figure.posture == "lying" and self.rng.random() < (0.25 if person.ties.support == self.stage.floor.id else 0.65):
             self._blanket(person)
@@ -134,6 +136,8 @@ class Outfitter:
             grip, grip_3 = Grip.STICK, np.zeros(3)
         elif ware.label in UPRIGHT_ON_FLOOR:
             grip = Grip.TO_FLOOR
+        if figure.action == "wipe":
+            scale, grip_3 = WIPE_SCALE, np.array([0.0, float(ware.form.bounds_23[1, 1]) * 0.9, 0.0])
         if hand == BOTH and not held and grip is Grip.FIXED:
             scale = scale * self._between_palms(figure, ware)
             low, high = ware.form.bounds_23

@@ -57,7 +57,7 @@ class Worker:
     def _at_table(self, figure: Figure, palm_3: Vector) -> Person | None:
         for table in self.director.pick_from([item for item in self.stage.items if item.label in TABLES and item.form.region]):
             lift = (table.form.support_m or 0.0) - TABLE_M
-            if abs(lift) > 0.05 or table.rest[1, 3] > 0.01:
+            if abs(lift) > 0.05 or table.rest[1, 3] > 0.01 or (figure.posture == "sitting" and table.label == "cabinet"):
                 continue
             for at in self._sides(table, palm_3):
                 at[1, 3] = float(np.clip(lift, -0.025, 0.025))
