@@ -17,6 +17,8 @@ SHAKY_CLIPS, SHAKEN_FRAMES = 0.5, 0.25
 BLURRED_FROM = 0.012
 """From this length on, as a share of the picture's width, a frame counts as blurred."""
 SOFT_CLIPS = 0.35
+AIMED_MEAN, EXPOSURE_BOUNDS = 0.42, (0.75, 1.8)
+"""Brightness that the camera's exposure aims at, and how far it can correct."""
 Image = npt.NDArray[np.float32]
 
 
@@ -33,9 +35,10 @@ class Looks:
     crf: int
 
 
-def draw_looks(rng: np.random.Generator) -> Looks:
-    """The looks of one clip."""
-    exposure = math.exp(rng.normal(0.0, 0.22))
+def draw_looks(rng: np.random.Generator, picture_HW3: Pixels) -> Looks:
+    """The looks of one clip; its camera has set its exposure by the first picture, more or less."""
+    mean = float(picture_HW3.mean()) / 255.0
+    exposure = float(np.clip(AIMED_MEAN / max(mean, 0.01), *EXPOSURE_BOUNDS)) * math.exp(rng.normal(0.0, 0.2))
     warm, green = rng.normal(0.0, 0.05), rng.normal(0.0, 0.02)
     return Looks(
         gains_3=(exposure * (1 + warm), exposure * (1 + green), exposure * (1 - warm)),

@@ -95,7 +95,9 @@ def _body(posed: PosedBody, lens: Lens, sight: Sight) -> Body:
     ]
     gaze = tuple(round(float(value), 4) for value in lens.pose[:3, :3].T @ posed.gaze_3 * [1.0, -1.0, -1.0])
     face_seen = bool(seen_P[2]) and _towards_camera(posed, lens) > FACING_FACE
-    return Body(posed.posture, _point(image_P3[2]), bool(seen_P[3]), face_seen, (gaze[0], gaze[1], gaze[2]), hands[0], hands[1])
+    return Body(
+        posed.posture, _point(image_P3[2]), bool(seen_P[3]) or face_seen, face_seen, (gaze[0], gaze[1], gaze[2]), hands[0], hands[1]
+    )
 
 
 def _seen(image_P3: Vector, below_m: Sequence[float], depth_HW: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:

@@ -89,23 +89,23 @@ class Job:
 def render_clip(job: Job, make_scene: Callable[[int, str], Scene], observer: Observer) -> None:
     """Render, degrade, encode and write one clip."""
     scene_seed, rng = job.seeds()
-    scene, looks = make_scene(scene_seed, job.split), draw_looks(rng)
+    scene = make_scene(scene_seed, job.split)
+    seen = [_frame(scene, observer, index, index / job.shape.fps) for index in range(job.shape.num_frames)]
+    looks = draw_looks(rng, seen[0][0])
     pictures: list[Pixels] = []
     frames: list[Frame] = []
-    for index in range(job.shape.num_frames):
-        time_s = index / job.shape.fps
-        sight, frame = _frame(scene, observer, index, time_s)
-        picture_HW3, blurred = degrade(sight.picture_HW3, looks, rng)
+    for rendered_HW3, frame in seen:
+        picture_HW3, blurred = degrade(rendered_HW3, looks, rng)
         pictures.append(picture_HW3)
         frames.append(msgspec.structs.replace(frame, blurred=blurred))
     _write(job, pictures, frames, looks.crf)
 
 
-def _frame(scene: Scene, observer: Observer, index: int, time_s: float) -> tuple[Sight, Frame]:
+def _frame(scene: Scene, observer: Observer, index: int, time_s: float) -> tuple[Pixels, Frame]:
     at_s = min(time_s, scene.duration_s)
     moment, lens = scene.at(at_s), Lens(scene.camera(at_s), scene.yfov)
     sight = observer.observe(scene.room.scene, lens.pose, lens.yfov, [actor.nodes for actor in moment.actors])
-    return sight, frame_of(sight, moment, lens, index, round(time_s, 4))
+    return sight.picture_HW3, frame_of(sight, moment, lens, index, round(time_s, 4))
 
 
 def _write(job: Job, pictures: Sequence[Pixels], frames: Sequence[Frame], crf: int) -> None:

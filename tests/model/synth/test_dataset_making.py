@@ -86,10 +86,16 @@ def test_shaking_is_flagged_where_it_is_long_and_keeps_the_mean() -> None:
 
 
 def test_looks_differ_between_clips_and_stay_in_bounds() -> None:
-    looks = [draw_looks(np.random.default_rng(seed)) for seed in range(200)]
+    grey = np.full((8, 8, 3), 107, np.uint8)
+    looks = [draw_looks(np.random.default_rng(seed), grey) for seed in range(200)]
     assert {look.crf for look in looks} == set(range(20, 39))
     assert all(0.3 < gain < 3.0 for look in looks for gain in look.gains_3)
     assert 0.3 < np.mean([look.shaken > 0 for look in looks]) < 0.7
+
+
+def test_a_dark_room_is_exposed_longer() -> None:
+    dark, bright = (draw_looks(np.random.default_rng(0), np.full((8, 8, 3), level, np.uint8)) for level in (60, 200))
+    assert dark.gains_3[1] / bright.gains_3[1] == pytest.approx((0.42 / (60 / 255)) / 0.75)
 
 
 def test_counts_are_of_appearances() -> None:
