@@ -2,7 +2,9 @@
 
 A body's frame: y up, looks along +z, left is +x; its lowest point is on y = 0 (a jump leaves the floor). Standing: the feet are about the
 origin. Sitting on a chair: feet on y = 0, the seat at `seat_m`, the pelvis at `pelvis_z_m`. Lying: on y = 0, the head towards -z.
-What is held by a lying body is turned with it: "up" of its holder is -z and "ahead" is +y. Key frames are gone through in order, over two to three seconds. Legend: K key frames, V vertices, H hands (left, right).
+What is held by a lying body is turned with it: "up" of its holder is -z and "ahead" is +y.
+Key frames are gone through in order, over two to three seconds; a small child's feet may hang above the floor.
+Legend: K key frames, V vertices, H hands (left, right).
 """
 
 from dataclasses import dataclass

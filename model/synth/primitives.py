@@ -6,8 +6,8 @@
     blanket = drape_blanket(body_vertices_V3, (x, z), (1.4, 1.8), mattress_y, rng)                        # over a lying body, in its axes
 
 Own frame of a thing: y up, front at +z, base centre at the origin, metres, as it stands or lies on a table or floor. Kinds that end in
-`held` are in the holder's frame: the holder looks along +z, so pages and screens look along -z (turn by -90 degrees about x for someone on the back).
-To put a thing in a hand, move its
+`held` are in the holder's frame: the holder looks along +z, so pages and screens look
+along -z (turn by -90 degrees about x for someone on the back). To put a thing in a hand, move its
 `grip_3` to the palm. A doorknob sticks out of the plane z = 0. `size` is (width, height, depth) of the bounding box.
 Legend: V vertices.
 """
