@@ -7,36 +7,32 @@ B batch, N entity slots.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy.typing as npt
 import torch
 from msgspec import Struct
 from torch.utils.flop_counter import FlopCounterMode
 
-from model.calibrate import WARM_UP_FRAMES, mean_average_precision, observe
+from model.calibrate import mean_average_precision, observe
 from model.entities import Entities, no_cues
-from model.evaluation.frames import CONSTRAINTS, PredictedFrame, TruthFrame, class_groups, predicted_of
-from model.evaluation.recall import AT, Case, find, recall_at
+from model.evaluation.frames import CONSTRAINTS, class_groups
+from model.evaluation.recall import AT, find, recall_at
 from model.priors import allowed
 from model.proxvp.methods import AdamW
 from model.rivals.group_learning import GroupHead, GroupLearning, predicate_counts
 from model.rivals.hidden import HiddenLabels
 from model.rivals.prototype_matching import PrototypeHead, PrototypeMatching
 from model.rivals.self_training import SelfTraining
-from model.rollout import ClipSource, draw_batch, empty_state
-from model.samples import Clip
-from model.scene_head import NUM_PAIRS, PERSON, SceneHead
+from model.rollout import ClipSource, empty_state
+from model.scene_head import NUM_PAIRS, SceneHead
+from model.source_cases import cases_of
 from model.suppression import NUM_ENTITIES
 from model.text import Prototypes
 from model.train import DIM, TRAIN_PAIRS, Recipe, Trainer, TrainingSet
 from model.vocabulary import MODERATION_V1
-
-JUDGED_AT_ONCE = 128
 
 
 class Row(Struct, frozen=True):
@@ -184,7 +180,7 @@ def seconds_a_step(name: str, setup: Setup, data: Data, steps: int = 6) -> float
 
 def measure(head: SceneHead, prototypes: Prototypes, source: ClipSource, *, use_memory: bool) -> list[At]:
     """Recall figures under every constraint, from the fourth frame of each clip on."""
-    cases, group_C = list(judged(head, prototypes, source, use_memory=use_memory)), class_groups()
+    cases, group_C = list(cases_of(head, prototypes, source, use_memory=use_memory)), class_groups()
     out = []
     for constraint in CONSTRAINTS:
         hits = find(cases, constraint, group_C)
@@ -192,42 +188,6 @@ def measure(head: SceneHead, prototypes: Prototypes, source: ClipSource, *, use_
             at = recall_at(hits, k, resamples=2)
             out.append(At(constraint, k, at.recall.value, at.mean_recall.value, at.f1))
     return out
-
-
-@torch.no_grad()
-def judged(head: SceneHead, prototypes: Prototypes, source: ClipSource, *, use_memory: bool) -> Iterator[Case]:
-    """Every counted frame of the clips with what a head says of it."""
-    head.num_pairs = NUM_PAIRS
-    generator = torch.Generator().manual_seed(0)
-    for rows_B in source.batches(JUDGED_AT_ONCE, None):
-        batch = draw_batch(source, rows_B, empty_state(head, len(rows_B)), 0.0 if use_memory else 1.0, generator)
-        state = batch.start
-        for index, (clip, kept_B1) in enumerate(zip(batch.frames, batch.kept_B1, strict=True)):
-            said = head(clip.entities, clip.aspect_B, state.memory_BPD, state.counts_BP, clip.dt_B, *prototypes)
-            state = state._replace(memory_BPD=said.memory_BPD * kept_B1.unsqueeze(2), counts_BP=said.counts_BP * kept_B1)
-            if source.num_frames > WARM_UP_FRAMES > index:
-                continue
-            pairs_BR2, probs_BRK = said.pairs_BR2.numpy(), said.predicate_probs_BRK.double().numpy()
-            for row, number in enumerate(rows_B.tolist()):
-                yield Case(number, _truth(clip, row), _predicted(clip.entities, row, pairs_BR2[row], probs_BRK[row]))
-
-
-def _truth(clip: Clip, row: int) -> TruthFrame:
-    """The truth of the reported entities of one frame; a ghost has no class and no relation."""
-    real_N, seen_N = clip.targets.real_BN[row], clip.entities.scores_BN[row] > 0
-    labels_NNK = clip.targets.labels_BNNK[row]
-    people_N = (seen_N & (real_N == PERSON))[: len(labels_NNK)]
-    pairs_NN = people_N[:, None] & (seen_N & (real_N > PERSON))[None]
-    person_T, thing_T, predicate_T = ((labels_NNK > 0) & pairs_NN.unsqueeze(2)).nonzero(as_tuple=True)
-    is_spatial_T = (predicate_T >= 3) & (predicate_T < 9)
-    subject_T, object_T = torch.where(is_spatial_T, thing_T, person_T), torch.where(is_spatial_T, person_T, thing_T)
-    triplets_T3 = torch.stack([subject_T, predicate_T, object_T], 1).numpy()
-    return TruthFrame(clip.entities.boxes_BN4[row].double().numpy(), real_N.numpy(), torch.arange(len(real_N)).numpy(), triplets_T3)
-
-
-def _predicted(entities: Entities, row: int, pairs_R2: npt.NDArray[Any], probs_RK: npt.NDArray[Any]) -> PredictedFrame:
-    classes_N = entities.class_probs_BNC[row].argmax(1).numpy()
-    return predicted_of(entities.boxes_BN4[row].double().numpy(), classes_N, entities.scores_BN[row].double().numpy(), pairs_R2, probs_RK)
 
 
 @torch.no_grad()

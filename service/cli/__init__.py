@@ -16,6 +16,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train-image": ("model.commands.train_image", "train the heads on the detector's features, on rendered clips (extra: train)"),
     "fit-filter": ("model.commands.fit_filter", "fit the relation filter of a checkpoint, compare it with simpler ones (extra: train)"),
     "train": ("model.commands.train", "train a checkpoint on the box-level world (extra: train)"),
+    "fine-tune": ("model.commands.fine_tune", "a checkpoint goes on learning from your own labelled clips (extra: train)"),
     "train-table": ("model.commands.method_table", "the parts of the method and other ideas beside each other (extra: train)"),
     "eval": ("model.commands.eval", "measure a checkpoint's scene graphs on rendered and labelled real clips (extra: train)"),
     "optimisers": ("model.commands.optimisers", "compare ways of training: curves, figure, verdict (extra: train)"),

@@ -9,8 +9,9 @@ from PIL import Image
 from model.evaluation.frames import class_groups
 from model.evaluation.recall import find, recall_at
 from model.rivals.report import draw_bars, figures, markdown
-from model.rivals.table import ROWS, At, Data, Result, Setup, judged, kept_or_run, new_trainer, run_one, with_gaps
+from model.rivals.table import ROWS, At, Data, Result, Setup, kept_or_run, new_trainer, run_one, with_gaps
 from model.samples import Plan, Samples
+from model.source_cases import cases_of
 from model.text import load_prototypes
 from model.train import DIM, TrainingSet, new_head
 from service.cli import main
@@ -96,7 +97,7 @@ def test_a_head_that_says_the_truth_finds_all_of_it(data: Data, monkeypatch: pyt
 
     said = list(range(data.test.num_frames))
     monkeypatch.setattr(head, "probabilities", truth)
-    cases = list(judged(head, prototypes, Knows(), use_memory=False))  # type: ignore[arg-type]
+    cases = list(cases_of(head, prototypes, Knows(), use_memory=False))  # type: ignore[arg-type]
     assert len(cases) == data.test.num_clips
     hits = find(cases, "no", class_groups())
     right_names = sum(
