@@ -20,6 +20,7 @@ LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.02
 BATCH = 8
 POSITIVE_IOU, NEGATIVE_IOU = 0.5, 0.4
+NEGATIVE_SHARE = 0.2
 FOCAL_ALPHA, FOCAL_GAMMA = 0.25, 1.5
 BOX_WEIGHT = 10.0
 BOX_BETA = 0.1
@@ -51,8 +52,9 @@ def fit_classes(sights: Sights, epochs: int, seed: int) -> ExtraClasses:
         for _ in range(epochs):
             for rows_B in torch.randperm(count, generator=generator).split(BATCH):  # type: ignore[no-untyped-call]
                 logits_BEA, deltas_B4A = head(tuple(level[rows_B].float() for level in sights.levels))
-                assigned = assign(anchors_4A, sights.boxes_SM4[rows_B], sights.classes_SM[rows_B])
-                loss = class_loss(logits_BEA, deltas_B4A, assigned)
+                listed = int((sights.classes_SM[rows_B] >= 0).sum(1).max().clamp(min=1))
+                assigned = assign(anchors_4A, sights.boxes_SM4[rows_B, :listed], sights.classes_SM[rows_B, :listed])
+                loss = class_loss(*_sampled(logits_BEA, deltas_B4A, assigned, generator))
                 optimiser.zero_grad()
                 loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(head.parameters(), MAX_GRADIENT)
@@ -61,6 +63,16 @@ def fit_classes(sights: Sights, epochs: int, seed: int) -> ExtraClasses:
                 bar.update()
                 bar.set_postfix(loss=f"{loss.item():.3f}", refresh=False)
     return head.eval()
+
+
+def _sampled(logits_BEA: Tensor, deltas_B4A: Tensor, assigned: Assigned, generator: torch.Generator) -> tuple[Tensor, Tensor, Assigned]:
+    """Every anchor that is positive somewhere in the batch, and a share of the others, which then count for those left out."""
+    positive_A = assigned.positive_BA.amax(0) > 0
+    kept_A = positive_A | (torch.rand(len(positive_A), generator=generator) < NEGATIVE_SHARE)
+    weight_A = torch.where(positive_A, 1.0, 1.0 / NEGATIVE_SHARE)
+    counted_BA = (assigned.counted_BA * weight_A)[:, kept_A]
+    kept = Assigned(assigned.labels_BAE[:, kept_A], counted_BA, assigned.deltas_BA4[:, kept_A], assigned.positive_BA[:, kept_A])
+    return logits_BEA[:, :, kept_A], deltas_B4A[:, :, kept_A], kept
 
 
 def assign(anchors_4A: Tensor, boxes_BM4: Tensor, classes_BM: Tensor) -> Assigned:

@@ -19,6 +19,9 @@ from model.image_heads.cue_head import box_columns, grids, widen
 from model.vocabulary import ACTION_GENOME_ONLY
 
 MAX_THINGS = 40
+PEOPLE_EVERY = 2
+"""Every second frame is looked at, and every second of those teaches classes: neighbours are near copies."""
+SIGHTS_EVERY = 2
 JITTER = 0.04
 MIN_VISIBLE = 0.3
 """A person who shows less teaches no cues."""
@@ -62,9 +65,9 @@ def flipped(people: People) -> People:
 
 @torch.no_grad()
 def gather(
-    detector: Detector, clips: Iterable[tuple[Clip, Callable[[], Pictures]]], seed: int, *, sight_every: int = 2, title: str = "features"
+    detector: Detector, clips: Iterable[tuple[Clip, Callable[[], Pictures]]], seed: int, *, title: str = "features"
 ) -> tuple[People, Sights]:  # fmt: skip
-    """One pass of the detector over every frame. `clips` pairs annotations with a call that decodes their annotated frames in order.
+    """One pass of the detector over some frames. `clips` pairs annotations with a call that decodes their annotated frames in order.
 
     Raises ValueError where no frame shows a person whose body is known.
     """
@@ -72,14 +75,15 @@ def gather(
     people: list[People] = []
     sights: list[Sights] = []
     for clip, pictures in tqdm(list(clips), desc=title, unit="clip"):
-        raw = detector(torch.from_numpy(pictures()))
+        raw = detector(torch.from_numpy(pictures()[::PEOPLE_EVERY]))
+        frames = clip.frames[::PEOPLE_EVERY]
         features = (raw.pyramid[0], raw.taps[TAP])
         people += [
             _people(entities, (features[0][row : row + 1], features[1][row : row + 1]), clip.width / clip.height, generator)
-            for row, entities in enumerate(frame.entities for frame in clip.frames)
+            for row, entities in enumerate(frame.entities for frame in frames)
             if any(_teaches(entity) for entity in entities)
         ]
-        sights.append(_sights([frame.entities for frame in clip.frames][::sight_every], [level[::sight_every] for level in raw.pyramid]))
+        sights.append(_sights([frame.entities for frame in frames[::SIGHTS_EVERY]], [level[::SIGHTS_EVERY] for level in raw.pyramid]))
     if not people:
         raise ValueError("no frame of these clips shows a person whose hands, head and posture are annotated")
     joined = Sights(
