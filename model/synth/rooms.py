@@ -220,6 +220,7 @@ class Furnisher:
         supports = [
             item for item in self.stage.items if item.label in UPON and item.form.support_m is not None and item.form.support_m < 1.3
         ]
+        supports += [item for item in supports if item.label in ("bed", "couch")] * 2
         for _ in range(count if supports else 0):
             support = supports[int(self.rng.integers(len(supports)))]
             self.lay(support, str(self.rng.choice(UPON[support.label])))

@@ -25,8 +25,11 @@ from model.synth.work import Worker
 
 FPS = 5.0
 SPLITS = ("train", "test")
+ROOM_CHANCES = {"living": 0.22, "bedroom": 0.3, "kitchen": 0.14, "dining": 0.12, "office": 0.14, "hall": 0.08}
+LYING_SHARE = 0.3
+"""Of the people, where there is a bed or a couch."""
 WORK = ("wipe", "write", "lean", "eat", "drink", "reach")
-WORK_SHARE = 0.5
+WORK_SHARE = 0.4
 PEOPLE_CHANCES = (0.45, 0.37, 0.18)
 MOVING_SHARE = 0.72
 """How many of the people are bodies with key frames, where there are any."""
@@ -38,7 +41,7 @@ class SynthScene:
     def __init__(self, library: FurnitureLibrary, bodies: Sequence[BodyModel], seed: int, split: str) -> None:
         catalog = Catalog(library, split)
         self._rng = rng = np.random.default_rng([SPLITS.index(split), seed])
-        kind = str(rng.choice(list(ROOMS)))
+        kind = str(rng.choice(list(ROOMS), p=[ROOM_CHANCES[name] for name in ROOMS]))
         width, depth = (float(rng.uniform(*SIZES[kind])) for _ in range(2))
         self.room = Room(library, width, depth, float(rng.uniform(2.45, 2.8)), random_look(rng))
         self.duration_s = float(rng.integers(8, 17)) / FPS
@@ -81,11 +84,14 @@ class SynthScene:
     def _figure(self, catalog: Catalog, bodies: Sequence[BodyModel]) -> Figure:
         """Half of the bodies are such as need a table or a door, for they find no place more often than others."""
         rng = self._rng
+        people = catalog.people()
+        if any(item.label in ("bed", "couch") for item in self._stage.items) and rng.random() < LYING_SHARE:
+            bodies = [body for body in bodies if body.posture == "lying"]
+            people = [asset for asset in people if asset.posture == "lying"]
         if bodies and rng.random() < MOVING_SHARE:
             busy = [body for body in bodies if body.action in WORK]
             chosen = busy if busy and rng.random() < WORK_SHARE else bodies
             return moving_figure(chosen[int(rng.integers(len(chosen)))])
-        people = catalog.people()
         return static_figure(self._stage.stock, people[int(rng.integers(len(people)))])
 
     def _sitters(self) -> list[Sitter]:

@@ -18,6 +18,7 @@ from model.synth.plan import Plan, Spot
 from model.synth.stock import Form, Stock, box_of
 from model.synth.truth import Facts, Subject, Target, Ties
 
+OVERHANG_M = 0.06
 BODY_STEP = 25
 """Of a body's points, one in so many is enough to keep things off it."""
 
@@ -88,11 +89,14 @@ class Stage:
             return None
         x0, x1, z0, z1 = support.form.region
         radius = float(np.hypot(*form.size_3[[0, 2]])) / 2 * scale
-        fit = min(radius, float(max(form.size_3[[0, 2]])) / 2 * scale)
-        if x1 - x0 < 2 * fit or z1 - z0 < 2 * fit:
+        cos, sin = abs(float(np.cos(yaw))), abs(float(np.sin(yaw)))
+        width, _, depth = form.size_3 * scale / 2
+        fit_x, fit_z = width * cos + depth * sin, width * sin + depth * cos
+        if x1 - x0 < 2 * fit_x or z1 - z0 < 2 * fit_z - OVERHANG_M:
             return None
+        inner = (x0 + fit_x, x1 - fit_x, min(z0 + fit_z, (z0 + z1) / 2), max(z1 - fit_z, (z0 + z1) / 2))
         for _ in range(12):
-            x, z = self._place_on((x0 + fit, x1 - fit, z0 + fit, z1 - fit), near)
+            x, z = self._place_on(inner, near)
             clear = all(np.hypot(x - x_, z - z_) > radius * 0.9 + r for x_, z_, r in support.taken)
             if clear and not self._body_at(support.rest @ pose(x, support.form.support_m, z), radius * 0.8):
                 support.taken.append((x, z, radius * 0.9))

@@ -19,6 +19,8 @@ TOUCH_M = 0.05
 LISTED_M = 3.2
 MOUTH_M = 0.17
 CONE_RAD, OWN_CONE_RAD, DOUBT_RAD = 0.16, 0.3, 0.12
+EYES_RAD = 0.15
+"""Eyes go further down than the head does, to what is in the hands."""
 DRINKS = frozenset({"cup", "wine glass", "bottle"})
 FOODS = frozenset({"apple", "banana", "orange", "carrot", "broccoli", "sandwich", "hot dog", "pizza", "donut", "cake"})
 BULKY = frozenset(
@@ -111,6 +113,8 @@ def attention(subject: Subject, target: Target) -> str:
     far = float(np.linalg.norm(away))
     angle = math.acos(float(np.clip(away @ subject.gaze_3 / max(far, 1e-6), -1, 1)))
     cone = CONE_RAD + 0.7 * math.atan(float(np.sort(target.form.size_3)[1]) * target.scale / 2 / max(far, 1e-6))
+    if target.id in subject.ties.held or target.id in subject.ties.writes_on:
+        cone += EYES_RAD
     if target.id == subject.ties.support:
         cone = min(cone, OWN_CONE_RAD)
     if angle < cone:
