@@ -6,7 +6,8 @@ and contact, (thing, person) carries the spatial group, so that every row reads 
 person". Rows 0..R/2 are the first kind, R/2..R the second.
 
 B batch, N entity slots, Q proposed pairs (R/2), R rows, K predicates (3 attention, 6 spatial, 17 contacting), C object classes,
-P memory slots (C + K + 2 for the scene), D width, 4 = (x0, y0, x1, y1) as fractions of the canvas.
+P memory slots (C + K + 2 for the scene, then, where the head has episodes, rows of things and of pairs), D width,
+4 = (x0, y0, x1, y1) as fractions of the canvas.
 """
 
 import math
@@ -18,6 +19,7 @@ from torch.nn import functional as F
 
 from model.cue_geometry import NUM_CUE_COLUMNS, Others, pair_cues
 from model.entities import Cues, Entities
+from model.episodes import NUM_ROWS, Episodes, Recalled, places_of
 from model.geometry import NUM_COLUMNS, containment, gaps, pair_geometry, sides, to_height_units
 from model.memory import ProxMemory
 from model.vocabulary import ATTENTION, CONTACTING, SPATIAL
@@ -64,6 +66,14 @@ class Proposals(NamedTuple):
     weight_BQ: Tensor
 
 
+class State(NamedTuple):
+    """The memory of every stream of a batch, and the seconds since its previous frame."""
+
+    memory_BPD: Tensor
+    counts_BP: Tensor
+    dt_B: Tensor
+
+
 class Relations(NamedTuple):
     """What training needs of every proposed pair: raw logits, slot attention, class mixture; and name logits and the new memory.
     `embeddings_BQD` are the unit vectors that logits are linear in."""
@@ -87,15 +97,24 @@ class SceneHead(nn.Module):
     kind_pair_P: Tensor
 
     def __init__(
-        self, dim: int, num_classes: int, num_predicates: int, num_pairs: int = NUM_PAIRS, cue_columns: int = NUM_CUE_COLUMNS
-    ) -> None:  # fmt: skip
-        """`cue_columns` is 0 for a head that knows boxes alone, as nano-v0's."""
+        self,
+        dim: int,
+        num_classes: int,
+        num_predicates: int,
+        num_pairs: int = NUM_PAIRS,
+        cue_columns: int = NUM_CUE_COLUMNS,
+        *,
+        episodes: bool = False,
+    ) -> None:
+        """`cue_columns` is 0 for a head that knows boxes alone, as nano-v0's; `episodes` give every thing and pair a memory of its own."""
         super().__init__()
         if cue_columns not in (0, NUM_CUE_COLUMNS):
             raise ValueError(f"a scene head has {NUM_CUE_COLUMNS} cue columns or 0 for boxes alone, got {cue_columns}")
         self.num_pairs, self.cue_columns = num_pairs, cue_columns
-        self.num_slots = num_classes + num_predicates + NUM_SCENE_SLOTS
-        self.memory = ProxMemory(dim, self.num_slots)
+        self.num_prototypes = num_classes + num_predicates + NUM_SCENE_SLOTS
+        self.num_slots = self.num_prototypes + (2 * NUM_ROWS if episodes else 0)
+        self.memory = ProxMemory(dim, self.num_prototypes)
+        self.episodes = nn.ModuleList([Episodes(dim, 1), Episodes(dim, 2)]) if episodes else None
         self.place = nn.Linear(NUM_PLACE_COLUMNS, dim)
         self.geometry_norm = nn.LayerNorm(NUM_COLUMNS + 6)
         self.names = nn.ModuleList(nn.Linear(dim, CONTEXT) for _ in range(4))
@@ -141,27 +160,36 @@ class SceneHead(nn.Module):
         boxes_BN4 = to_height_units(entities.boxes_BN4, aspect_B)
         class_BNC = sharpen(entities.class_probs_BNC)
         slots_PD = _slot_prototypes(object_prototypes_CD, predicate_prototypes_KD)
-        slots_BPD = self.memory.effective(slots_PD, memory_BPD, counts_BP)
+        state = State(memory_BPD, counts_BP, dt_B)
+        bank = memory_BPD[:, : self.num_prototypes], counts_BP[:, : self.num_prototypes]
+        slots_BPD = self.memory.effective(slots_PD, *bank)
+        places_BN4 = places_of(boxes_BN4)
 
         entity_BND = F.normalize(class_BNC @ object_prototypes_CD + self._places(boxes_BN4, aspect_B), dim=2)
         entity_to_BNP = self.memory.attend(entity_BND, slots_BPD, self.kind_entity_P)
-        entity_read_BND = self.memory.read(entity_BND, entity_to_BNP, slots_BPD)
+        things = self._recall(0, entity_BND, places_BN4, entities.scores_BN, state)
+        entity_read_BND = _changed(self.memory.read(entity_BND, entity_to_BNP, slots_BPD), things)
 
         proposals = propose(boxes_BN4, class_BNC, entities.scores_BN, self.num_pairs)
         pair_BQD = self._pairs(entities, boxes_BN4, class_BNC, entity_read_BND, proposals, aspect_B)
         pair_to_BQP = self.memory.attend(pair_BQD, slots_BPD, self.kind_pair_P)
-        pair_read_BQD = self.memory.read(pair_BQD, pair_to_BQP, slots_BPD)
+        places_BQ8 = torch.cat([take(places_BN4, proposals.person_BQ), take(places_BN4, proposals.thing_BQ)], 2)
+        pairs = self._recall(1, pair_BQD, places_BQ8, proposals.weight_BQ, state)
+        pair_read_BQD = _changed(self.memory.read(pair_BQD, pair_to_BQP, slots_BPD), pairs)
 
         read_BLD = torch.cat([entity_read_BND, pair_read_BQD], 1)
         evidence_BL = self.memory.weigh(read_BLD, torch.cat([entities.scores_BN, proposals.weight_BQ], 1))
         attention_BLP = torch.cat([entity_to_BNP, pair_to_BQP], 1)
-        written = self.memory.write(self.memory.values(read_BLD), attention_BLP, evidence_BL, memory_BPD, counts_BP, dt_B)
+        written = self.memory.write(self.memory.values(read_BLD), attention_BLP, evidence_BL, *bank, dt_B)
+        own = [one for one in (things, pairs) if one is not None]
+        after_BPD = torch.cat([written[0], *(one.rows_BED for one in own)], 1)
+        after_BP = torch.cat([written[1], *(one.counts_BE for one in own)], 1)
 
         weights_KD = LOGIT_SCALE * predicate_prototypes_KD + self.weight_delta
         unit_BQD = F.normalize(pair_read_BQD, dim=2)
         logits_BQK = unit_BQD @ weights_KD.T + self.bias
         names_BNC = NAME_SCALE * F.normalize(entity_read_BND, dim=2) @ object_prototypes_CD.T
-        return Relations(proposals, logits_BQK, take(class_BNC, proposals.thing_BQ), names_BNC, pair_to_BQP, *written, unit_BQD)
+        return Relations(proposals, logits_BQK, take(class_BNC, proposals.thing_BQ), names_BNC, pair_to_BQP, after_BPD, after_BP, unit_BQD)
 
     def probabilities(self, found: Relations) -> Tensor:
         """Published probabilities (B, Q, K): priors, masks, one softmax for support, and the relevance gate on spatial relations."""
@@ -179,6 +207,15 @@ class SceneHead(nn.Module):
         probs_BQK = torch.cat([attention, gate * raw_BQK[..., FIRST_SPATIAL:FIRST_CONTACT], contact], 2)
         used_BQ1 = (found.proposals.weight_BQ > 0).unsqueeze(2).to(probs_BQK.dtype)
         return probs_BQK * (found.thing_class_BQC @ self.allowed_CK) * used_BQ1
+
+    def _recall(self, kind: int, tokens_BLD: Tensor, places_BLS: Tensor, weights_BL: Tensor, state: State) -> Recalled | None:
+        """What the rows of one kind, things (0) or pairs (1), say of the tokens; None where the head has no episodes."""
+        if self.episodes is None:
+            return None
+        first = self.num_prototypes + kind * NUM_ROWS
+        rows = state.memory_BPD[:, first : first + NUM_ROWS], state.counts_BP[:, first : first + NUM_ROWS]
+        found: Recalled = self.episodes[kind](tokens_BLD, places_BLS, weights_BL, *rows, state.dt_B)
+        return found
 
     def _places(self, boxes_BN4: Tensor, aspect_B: Tensor) -> Tensor:
         """What a box says of an entity: where it is, coarse and fine, and how large (B, N, D)."""
@@ -248,6 +285,10 @@ def support_softmax(logits: Tensor) -> Tensor:
 def take(rows_BNX: Tensor, index_BQ: Tensor) -> Tensor:
     """Rows of the second axis by index: (B, Q, X)."""
     return rows_BNX.gather(1, index_BQ.unsqueeze(2).expand(-1, -1, rows_BNX.shape[2]))
+
+
+def _changed(read_BLD: Tensor, recalled: Recalled | None) -> Tensor:
+    return read_BLD if recalled is None else read_BLD + recalled.change_BLD
 
 
 def _cues_of(cues: Cues, person_BQ: Tensor) -> Cues:
