@@ -5,10 +5,15 @@ import pytest
 import torch
 
 from model.annotations import Clip, Entity, Frame, Relation
+from model.evaluation.eval_set import NUM_CUES
 from model.evaluation.look import Shot, look
 from model.evaluation.sources import LEAD_FPS, LEAD_S, times_of
+from model.image_heads.cue_head import CueHead
+from model.image_heads.extra_classes import ExtraClasses
+from model.image_heads.weights import ImageHeads
 from model.nano import Nano
 from model.text import Prototypes
+from model.vocabulary import COCO
 
 FRAME = Frame(1, 0.2, (Entity(4, "person", (0.25, 0.25, 0.5, 0.75)), Entity(9, "cup", (0.5, 0.5, 0.6, 0.6))), (Relation(4, "holding", 9),))
 
@@ -58,3 +63,14 @@ def test_key_frames_are_led_up_to_at_five_a_second() -> None:
 
 def test_nothing_is_before_the_start() -> None:
     assert list(times_of(Clip("vigil-clip-1", "c", "c.mp4", 64, 64, (Frame(9, 0.3, (), ()),)))) == [3, 9]
+
+
+def test_image_heads_name_further_classes_and_tell_cues_of_true_people_alone(shipped: tuple[Nano, Prototypes]) -> None:
+    torch.manual_seed(0)
+    network = Nano(shipped[0].detector, shipped[0].head, ImageHeads(CueHead(), ExtraClasses()).eval())
+    seen = look(network, "t1", "set", shots()[1:2], 1)
+    assert seen.given[0].cues_NV.shape == (2, NUM_CUES)
+    known_N = seen.given[0].cues_NV[:, -1]
+    assert known_N.tolist() == [1.0, 0.0]
+    assert seen.given[0].cues_NV[1].tolist() == [0.0] * NUM_CUES
+    assert (seen.given[0].probs_NC[:, len(COCO) :] > 0).any()
