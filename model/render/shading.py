@@ -99,6 +99,40 @@ void main() {{
 """
 
 
+WHOLE = """#version 330 core
+out vec2 uv;
+void main() {
+    uv = vec2((gl_VertexID << 1) & 2, gl_VertexID & 2);
+    gl_Position = vec4(uv * 2.0 - 1.0, 0.0, 1.0);
+}
+"""
+
+SMOOTH = """#version 330 core
+in vec2 uv;
+uniform sampler2D texels;
+out vec4 painted;
+float luma(vec3 c) { return dot(c, vec3(0.299, 0.587, 0.114)); }
+void main() {
+    vec2 step = 1.0 / vec2(textureSize(texels, 0));
+    vec3 centre = texture(texels, uv).rgb;
+    float m = luma(centre);
+    float nw = luma(textureOffset(texels, uv, ivec2(-1, 1)).rgb), ne = luma(textureOffset(texels, uv, ivec2(1, 1)).rgb);
+    float sw = luma(textureOffset(texels, uv, ivec2(-1, -1)).rgb), se = luma(textureOffset(texels, uv, ivec2(1, -1)).rgb);
+    float low = min(m, min(min(nw, ne), min(sw, se))), high = max(m, max(max(nw, ne), max(sw, se)));
+    painted = vec4(centre, 1.0);
+    if (high - low < max(0.04, 0.1 * high))
+        return;
+    vec2 along = vec2(sw + se - nw - ne, nw + sw - ne - se);
+    float reduce = max((nw + ne + sw + se) * 0.03125, 0.0078125);
+    along = clamp(along / (min(abs(along.x), abs(along.y)) + reduce), -8.0, 8.0) * step;
+    vec3 near = 0.5 * (texture(texels, uv - along / 6.0).rgb + texture(texels, uv + along / 6.0).rgb);
+    vec3 wide = 0.5 * near + 0.25 * (texture(texels, uv - along / 2.0).rgb + texture(texels, uv + along / 2.0).rgb);
+    float l = luma(wide);
+    painted.rgb = l < low || l > high ? near : wide;
+}
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where a primitive's buffers lie: -1 for what it has not."""
@@ -155,6 +189,11 @@ def lit_program(layout: Layout, textured: bool) -> Program:
 def id_program(layout: Layout, cut: bool) -> Program:
     """Ids and shadows; with `cut`, see-through parts of the texture are holes."""
     return Program(_vertex(layout), IDS.format(sampler=_sampler(cut), cut="if (texture(texels, uv).a < 0.4) discard;" if cut else ""))
+
+
+def smooth_program() -> Program:
+    """Softens the stairs of edges in a finished picture (after Lottes 2009, FXAA): cheaper here than four samples a pixel."""
+    return Program(WHOLE, SMOOTH)
 
 
 def _sampler(wanted: bool) -> str:
