@@ -26,7 +26,7 @@ from model.synth.work import Worker
 FPS = 5.0
 SPLITS = ("train", "test")
 ROOM_CHANCES = {"living": 0.22, "bedroom": 0.3, "kitchen": 0.14, "dining": 0.12, "office": 0.14, "hall": 0.08}
-LYING_SHARE = 0.3
+LYING_SHARE = 0.17
 """Of the people, where there is a bed or a couch."""
 WORK = ("wipe", "write", "lean", "eat", "drink", "reach")
 WORK_SHARE = 0.4
