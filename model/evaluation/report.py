@@ -126,7 +126,13 @@ def measure(name: str, num_clips: int, tasks: Iterable[tuple[str, list[Case]]], 
 
 
 def gains(new: Measured, new_at: Thresholds, old: Measured, old_at: Thresholds) -> list[Gain]:
-    """The checkpoint against the baseline on one set, where both are held against all that says something."""
+    """The checkpoint against the baseline on one set, where both are held against all that says something.
+
+    Raises ValueError where they were measured on other frames or other labels.
+    """
+    counts = [(one.report.clips, one.report.frames, one.report.true_triplets) for one in (new, old)]
+    if counts[0] != counts[1]:
+        raise ValueError(f"{new.report.name} is not the same for both checkpoints (clips, frames, triplets: {counts}): give both the clips")
     name, rows = new.report.name, []
     for (task, new_cells, new_hits), (_, old_cells, old_hits) in zip(new.judged, old.judged, strict=True):
         rows.append(Gain(name, task, "mR@20 with constraint", mean_recall_gain(new_hits, old_hits, 20)))

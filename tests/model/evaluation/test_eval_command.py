@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from model.checkpoint import read_manifest
@@ -10,9 +11,11 @@ from model.commands import eval as command
 from model.commands.export import DEFAULT_FOLDER
 from model.evaluation import eval_set as sets
 from model.evaluation.eval_set import path_for, tower_of, write_set
-from model.evaluation.report import Report
+from model.evaluation.frames import NUM_PREDICATES, class_groups
+from model.evaluation.recall import Case
+from model.evaluation.report import Report, Thresholds, gains, measure
 from service.cli import main
-from tests.model.evaluation.made import eval_set
+from tests.model.evaluation.made import HOLDING, eval_set, predicted, truth
 
 
 @pytest.fixture
@@ -49,6 +52,15 @@ def test_a_checkpoint_gains_nothing_over_itself(kept: Path, capsys: pytest.Captu
     gains = msgspec.json.decode(path.read_bytes(), type=Report).gains
     assert len(gains) == 9
     assert all(gain.gain.value == gain.gain.low == gain.gain.high == 0.0 for gain in gains)
+
+
+def test_checkpoints_are_not_compared_on_different_clips() -> None:
+    thresholds = Thresholds(np.zeros(NUM_PREDICATES), np.zeros(NUM_PREDICATES), np.ones(NUM_PREDICATES, bool))
+    group_C = class_groups()
+    case = Case(0, truth(HOLDING), predicted([(0, 1, {"holding": 0.9})]))
+    one, two = (measure("realmini", count, [("sgdet", [case] * count)], thresholds, group_C) for count in (1, 2))
+    with pytest.raises(ValueError, match="not the same for both"):
+        gains(one, thresholds, two, thresholds)
 
 
 def test_nothing_to_measure_on_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
