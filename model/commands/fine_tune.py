@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from model.assemble import assemble, describe, load_network
 from model.calibrate import observe
-from model.checkpoint import MANIFEST, PROTOTYPES, Manifest, read_manifest
+from model.checkpoint import DETECTOR, IMAGE_HEADS, MANIFEST, PACES, Manifest, read_manifest
 from model.datasets.lgsd import read_folder, split_by_clip
 from model.export import export_onnx
 from model.fine_tune import Judged, Settings, fine_tune, judge_head, rescored
@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> int:
     tuned = LoadedHead(head, loaded.prototypes, loaded.scores)
     after = judge_head(tuned, held_out)
     print(f"{_line('after', after)}\n{len(split.held_out)} held-out clips; learned from {len(split.train)} clips, {pairs} pairs")
+    if after.f1.value < before.f1.value:
+        print("triplet F1 on the held-out clips fell: more labelled clips, fewer epochs or a lower rate may help")
     tuned = LoadedHead(head, loaded.prototypes, rescored(loaded.scores, observe(head, loaded.prototypes, held_out)))
     manifest = write_checkpoint(args.source, args.out, tuned, _about(settings, before, after), len(split.train))
     print(f"written: {args.out}, model {manifest.name}, hash {manifest.model_hash}")
@@ -78,13 +80,14 @@ def write_checkpoint(
     num_clips: int,
     export: Callable[[Nano, int, Path], None] = export_onnx,
 ) -> Manifest:
-    """The source's files with the new head, exported anew: about half a minute. A kill leaves a folder without a manifest."""
+    """The source's detector, image heads and paces with the new head, exported anew: about half a minute. A kill leaves a folder without a
+    manifest, which no engine loads."""
     old = read_manifest(source)
     out.mkdir(parents=True, exist_ok=True)
     (out / MANIFEST).unlink(missing_ok=True)
-    for path in source.iterdir():
-        if path.name not in (MANIFEST, PROTOTYPES, CARD, old.onnx_file):
-            shutil.copy2(path, out / path.name)
+    for name in (DETECTOR, IMAGE_HEADS, PACES):
+        if (source / name).is_file():
+            shutil.copy2(source / name, out / name)
     card = json.loads((source / CARD).read_text())
     save_head(out, tuned, {**{name: card[name] for name in card if name not in ("vocabulary", "predicates")}, **about})
     tqdm.write("network to ONNX, about half a minute")
