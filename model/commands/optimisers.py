@@ -2,7 +2,6 @@
 
 import argparse
 import functools
-import hashlib
 from pathlib import Path
 from typing import Never
 
@@ -12,7 +11,7 @@ from msgspec import Struct
 from tqdm import tqdm
 
 from model.machine import Machine, this_machine
-from model.proxvp.compare import Run, Setup, draw_shared, kept_or_run
+from model.proxvp.compare import Run, Setup, draw_shared, fingerprint, kept_or_run
 from model.proxvp.diagnosis import say
 from model.proxvp.figure import draw_curves
 from model.proxvp.verdict import BASE, OURS, Line, Row, as_good, lines, markdown, rows
@@ -37,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=5, help="runs a method")
     parser.add_argument("--scenes", type=int, default=setup.scenes, help="frames to train on, shared by all runs")
     parser.add_argument("--epochs", type=int, default=setup.epochs)
+    parser.add_argument("--batch", type=int, default=setup.batch, help="frames a step")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw the world")
     parser.add_argument("--kept", type=Path, default=Path("data/optimisers"), help="where finished runs lie, so that a killed one goes on")
     parser.add_argument("--json", type=Path, default=Path("bench/results"), help="folder for the results")
@@ -46,8 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run what is missing, seed by seed over all methods; print and write."""
     torch.set_num_threads(1)
-    setup = Setup(scenes=args.scenes, epochs=args.epochs)
-    folder = args.kept / hashlib.sha256(msgspec.json.encode(setup)).hexdigest()[:12]
+    setup = Setup(scenes=args.scenes, epochs=args.epochs, batch=args.batch)
+    folder = args.kept / fingerprint(setup)
     shared = functools.cache(lambda: draw_shared(setup, args.workers))
     machine, runs = this_machine(), []
     total = len(args.methods) * args.seeds * setup.epochs * -(-setup.scenes // setup.batch)
