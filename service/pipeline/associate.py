@@ -59,7 +59,8 @@ class _Likeness:
 class Tracks:
     """The identities of one stream. Ids start at 1, grow, and are never given twice."""
 
-    def __init__(self, num_classes: int, dim: int) -> None:
+    def __init__(self, num_classes: int, dim: int, look_weight: float = LOOK_WEIGHT) -> None:
+        self._look_weight = look_weight
         self._table = Tracklets.empty(num_classes, dim)
         self._next_id = 1
         self._media_s: float | None = None
@@ -156,10 +157,10 @@ class Tracks:
         iou_TD, giou_TD = np.maximum(expected.iou_AB, before.iou_AB), np.maximum(expected.giou_AB, before.giou_AB)
         look_TD = 0.5 * (1.0 - cosine(table.embeddings_TE, seen.embeddings_DE))
         class_TD = jensen_shannon(table.classes_TC, seen.classes_DC)
-        cost_TD = PLACE_WEIGHT * 0.5 * (1.0 - giou_TD) + LOOK_WEIGHT * look_TD + CLASS_WEIGHT * class_TD
+        cost_TD = PLACE_WEIGHT * 0.5 * (1.0 - giou_TD) + self._look_weight * look_TD + CLASS_WEIGHT * class_TD
         return _Likeness(
             cost_TD=cost_TD + NEWCOMER_PENALTY * np.maximum(1.0 - table.hits_T / NEWCOMER_HITS, 0.0)[:, None],
-            lost_cost_TD=(LOOK_WEIGHT * look_TD + CLASS_WEIGHT * class_TD) / (LOOK_WEIGHT + CLASS_WEIGHT),
+            lost_cost_TD=(self._look_weight * look_TD + CLASS_WEIGHT * class_TD) / (self._look_weight + CLASS_WEIGHT),
             iou_TD=iou_TD,
             near_TD=_near(table.boxes_T4, seen, reach_T) | _near(table.seen_boxes_T4, seen, reach_T),
             same_class_TD=class_TD <= MAX_CLASS_DISTANCE,
