@@ -35,7 +35,8 @@ CUE_WIDTH = 64
 LOGIT_SCALE = 8.0
 NAME_SCALE = 12.0
 GATE_START, GATE_FULL = 0.3, 0.5
-"""Spatial relations fade in as the chance that the person touches or looks at the thing grows from the first to the second."""
+"""Where only boxes are known, spatial relations fade in as the chance that the person touches or looks at the thing grows from the
+first to the second. With cues each has its own measured threshold instead: the gate hid nearly all of what is truly behind."""
 PERSON_FROM, PERSON_SURE = 0.5, 0.7
 """Shares of the name from which an entity may act as a person, and from which it fully does."""
 CARRIER_RATIO = 1.3
@@ -111,6 +112,7 @@ class SceneHead(nn.Module):
         if cue_columns not in (0, NUM_CUE_COLUMNS):
             raise ValueError(f"a scene head has {NUM_CUE_COLUMNS} cue columns or 0 for boxes alone, got {cue_columns}")
         self.num_pairs, self.cue_columns = num_pairs, cue_columns
+        self.is_gated = cue_columns == 0
         self.num_prototypes = num_classes + num_predicates + NUM_SCENE_SLOTS
         self.num_slots = self.num_prototypes + (2 * NUM_ROWS if episodes else 0)
         self.memory = ProxMemory(dim, self.num_prototypes)
@@ -192,7 +194,7 @@ class SceneHead(nn.Module):
         return Relations(proposals, logits_BQK, take(class_BNC, proposals.thing_BQ), names_BNC, pair_to_BQP, after_BPD, after_BP, unit_BQD)
 
     def probabilities(self, found: Relations) -> Tensor:
-        """Published probabilities (B, Q, K): priors, masks, one softmax for support, and the relevance gate on spatial relations."""
+        """Published probabilities (B, Q, K): priors, masks, one softmax for support; with boxes alone, the relevance gate."""
         logits_BQK = found.logits_BQK + found.thing_class_BQC @ self.shift_CK
         attention = torch.softmax(logits_BQK[..., :FIRST_SPATIAL], 2)
         raw_BQK = torch.sigmoid(logits_BQK)
@@ -202,9 +204,11 @@ class SceneHead(nn.Module):
             raw_BQK[..., FIRST_CONTACT:lying], support_BQ3[..., 2:], raw_BQK[..., lying + 1 : sitting], support_BQ3[..., :2],
             raw_BQK[..., standing + 1 :],
         ], 2)  # fmt: skip
-        relevance = torch.maximum(attention[..., :1], 1.0 - raw_BQK[..., NOT_CONTACTING : NOT_CONTACTING + 1])
-        gate = ((relevance - GATE_START) / (GATE_FULL - GATE_START)).clamp(0.0, 1.0)
-        probs_BQK = torch.cat([attention, gate * raw_BQK[..., FIRST_SPATIAL:FIRST_CONTACT], contact], 2)
+        spatial_BQG = raw_BQK[..., FIRST_SPATIAL:FIRST_CONTACT]
+        if self.is_gated:
+            relevance = torch.maximum(attention[..., :1], 1.0 - raw_BQK[..., NOT_CONTACTING : NOT_CONTACTING + 1])
+            spatial_BQG = spatial_BQG * ((relevance - GATE_START) / (GATE_FULL - GATE_START)).clamp(0.0, 1.0)
+        probs_BQK = torch.cat([attention, spatial_BQG, contact], 2)
         used_BQ1 = (found.proposals.weight_BQ > 0).unsqueeze(2).to(probs_BQK.dtype)
         return probs_BQK * (found.thing_class_BQC @ self.allowed_CK) * used_BQ1
 

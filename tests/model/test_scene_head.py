@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils._pytree import tree_map
 
+from model.cue_geometry import NUM_CUE_COLUMNS
 from model.entities import Cues, Entities, no_cues
 from model.scene_head import FIRST_CONTACT, FIRST_SPATIAL, NUM_PAIRS, SUPPORT, SceneHead, SceneOutputs, propose, sharpen, support_softmax
 from model.text import load_prototypes
@@ -114,9 +115,11 @@ def test_an_impossible_predicate_of_a_class_is_masked() -> None:
     assert float(probs[1]) == 0.0
 
 
-@pytest.mark.parametrize(("not_contacting", "shown"), [(-8.0, True), (8.0, False)])
-def test_spatial_relations_are_published_only_of_what_the_person_touches_or_looks_at(not_contacting: float, shown: bool) -> None:
-    network = head()
+@pytest.mark.parametrize(("cue_columns", "not_contacting", "shown"), [(0, -8.0, True), (0, 8.0, False), (NUM_CUE_COLUMNS, 8.0, True)])
+def test_a_head_of_boxes_alone_shows_spatial_relations_only_of_what_is_touched_or_looked_at(
+    cue_columns: int, not_contacting: float, shown: bool
+) -> None:
+    network = SceneHead(D, C, K, cue_columns=cue_columns).eval()
     with torch.no_grad():
         network.bias.fill_(0.0)
         network.bias[MODERATION_V1.predicates.index("looking_at")] = -20.0
