@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "train-table": ("model.commands.method_table", "the parts of the method and other ideas beside each other (extra: train)"),
     "eval": ("model.commands.eval", "measure a checkpoint's scene graphs on rendered and labelled real clips (extra: train)"),
     "eval-tracks": ("service.cli.eval_tracks", "measure identities and relations over time, part by part of the pipeline"),
+    "memory": ("model.commands.memory", "what the memory adds: ways of remembering beside each other (extra: train)"),
     "optimisers": ("model.commands.optimisers", "compare ways of training: curves, figure, verdict (extra: train)"),
     "adapt": ("model.commands.adapt", "re-fit a checkpoint's linear head to reviewers' verdicts, in seconds (extra: train)"),
     "export": ("model.commands.export", "import COCO weights, export a checkpoint to ONNX (extra: train)"),
