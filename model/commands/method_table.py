@@ -17,6 +17,7 @@ from model.rendered_samples import RenderedSamples
 from model.rivals.report import Figures, Report, draw_bars, figures, markdown
 from model.rivals.table import ROWS, Data, Setup, kept_or_run, seconds_a_step, with_gaps
 from model.samples import Plan, Samples
+from model.synth.dataset import ANNOTATION, SPLITS, clip_folders
 from model.train import CLIP_FRAMES, DIM, TrainingSet
 
 TEST_SEED = 4_000_037
@@ -73,8 +74,18 @@ def _setup(args: argparse.Namespace) -> Setup:
         raise ValueError("a table needs at least one seed, one epoch and, without rendered clips, one scene")
     return Setup(
         data=args.data, scenes=args.scenes, clips=args.clips, test_clips=args.test_clips, epochs=args.epochs, batch=args.batch,
-        clip_batch=args.clip_batch, hidden=args.hidden, rendered_passes=args.passes, detector=str(args.detector.name) if rendered else "",
+        clip_batch=args.clip_batch, hidden=args.hidden, rendered_passes=args.passes,
+        detector=str(args.detector.name) if rendered else "",
     )  # fmt: skip
+
+
+def clips_digest(folder: Path) -> str:
+    """Of all annotations, which name their videos' digests: kept results of other clips are not taken for these."""
+    total = hashlib.sha256()
+    for split in SPLITS:
+        for path in clip_folders(folder, split):
+            total.update((path / ANNOTATION).read_bytes())
+    return total.hexdigest()[:12]
 
 
 def _data(setup: Setup, workers: int, detector: Path) -> Data:

@@ -58,7 +58,8 @@ ROWS: dict[str, Row] = {
 
 
 class Setup(Struct, frozen=True):
-    """What is shared by all rows. `data` is world or a folder of rendered clips; `hidden` the share of pairs that lose their labels."""
+    """What is shared by all rows. `data` is world or a folder of rendered clips; `hidden` the share of pairs that lose their labels;
+    `detector` and `digest` say which network sees the rendered clips and what they are."""
 
     data: str = "world"
     scenes: int = 4000
@@ -71,6 +72,7 @@ class Setup(Struct, frozen=True):
     data_seed: int = 7
     rendered_passes: float = 1.0
     detector: str = ""
+    digest: str = ""
 
 
 class At(Struct, frozen=True):

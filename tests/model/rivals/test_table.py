@@ -1,11 +1,13 @@
 """The whole-method table: every row runs, resumes and is measured alike; figures of a perfect head are perfect."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from PIL import Image
 
+from model.commands.method_table import clips_digest
 from model.evaluation.frames import class_groups
 from model.evaluation.recall import find, recall_at
 from model.rivals.report import draw_bars, figures, markdown
@@ -135,3 +137,12 @@ def test_the_command_writes_its_table_and_estimates_without_running(tmp_path: Pa
     assert "group learning, after GCL" in capsys.readouterr().out
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".json", ".md", ".png"]
     assert main(["train-table", "--seeds", "0"]) == 2
+
+
+def test_kept_runs_are_of_the_very_clips_that_a_folder_holds(tmp_path: Path) -> None:
+    clips = Path(__file__).parents[1] / "synth" / "clips"
+    shutil.copytree(clips, tmp_path / "clips")
+    assert clips_digest(tmp_path / "clips") == clips_digest(clips)
+    path = next((tmp_path / "clips" / "train").glob("*/clip.json"))
+    path.write_bytes(path.read_bytes().replace(b'"blurred":false', b'"blurred":true', 1) + b" ")
+    assert clips_digest(tmp_path / "clips") != clips_digest(clips)
