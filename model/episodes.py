@@ -24,7 +24,7 @@ BOX_COLUMNS = 4
 START_HALF_LIFE_S = 4.0
 FOUND_AT = 8.0
 """Score of a token that finds itself exactly; a stranger has score 0."""
-LOOKS_AT_START, HOLDS_AT_START = 3.0, 3.0
+LOOKS_AT_START, DIFFERS_AT_START = 3.0, -2.0
 CENTRE_SPREAD, CENTRE_SPREAD_OF_SIZE, LOG_SIZE_SPREAD = 0.03, 0.2, 0.4
 """How far a box may have moved and grown: canvas heights, shares of its size, logarithm of its sides."""
 SPREAD_DOUBLES_S = 0.5
@@ -50,14 +50,14 @@ class Episodes(nn.Module):
         self.value, self.back = nn.Linear(dim, num_values, bias=False), nn.Linear(num_values, dim, bias=False)
         self.reliability = nn.Sequential(nn.Linear(dim, HIDDEN), nn.GELU(), nn.Linear(HIDDEN, 1))
         last = nn.Linear(HIDDEN, 1)
-        self.holds = nn.Sequential(nn.Linear(3 * num_values, HIDDEN), nn.GELU(), last)
+        self.differs = nn.Sequential(nn.Linear(3 * num_values, HIDDEN), nn.GELU(), last)
         self.half_life = nn.Parameter(torch.tensor(math.log(math.expm1(START_HALF_LIFE_S - 0.1))))
         self.looks = nn.Parameter(torch.tensor(math.log(math.expm1(LOOKS_AT_START))))
         self.sharpness = nn.Parameter(torch.zeros(self.num_columns))
         with torch.no_grad():
             self.value.weight.copy_(torch.eye(num_values, dim))
             self.back.weight.copy_(torch.eye(dim, num_values))
-            last.bias.fill_(HOLDS_AT_START)
+            last.bias.fill_(DIFFERS_AT_START)
 
     def half_life_s(self) -> Tensor:
         """Half-life of the evidence, in seconds."""
@@ -72,17 +72,17 @@ class Episodes(nn.Module):
         found_BLE = self.find(values_BLV, places_BLS, rows_BED, counts_BE, dt_B) * used_BL.unsqueeze(2)
         before_BLV = found_BLE @ rows_BED[..., self.num_columns :] / (found_BLE.sum(2, keepdim=True) + EPS)
         evidence_BL = weights_BL * torch.sigmoid(self.reliability(tokens_BLD)).squeeze(2)
-        holds_BL = torch.sigmoid(self.holds(torch.cat([values_BLV, before_BLV, values_BLV * before_BLV], 2))).squeeze(2)
+        differs_BL = F.softplus(self.differs(torch.cat([values_BLV, before_BLV, values_BLV * before_BLV], 2))).squeeze(2)
 
-        half_life = self.half_life_s()
-        kept_B1 = torch.exp2(-dt_B.clamp(0.0, MAX_DT_S) / half_life).unsqueeze(1)
-        added_BL = EVIDENCE_PER_S * half_life / math.log(2.0) * (1.0 - kept_B1) * evidence_BL
-        trusted_BL = (found_BLE @ counts_BE.unsqueeze(2)).squeeze(2) * (1.0 - evidence_BL * (1.0 - holds_BL))
-        prior_BL = kept_B1 * trusted_BL
+        dt_B1 = dt_B.clamp(0.0, MAX_DT_S).unsqueeze(1)
+        rate_BL = 1.0 / self.half_life_s() + evidence_BL * differs_BL
+        kept_BL = torch.exp2(-dt_B1 * rate_BL)
+        added_BL = EVIDENCE_PER_S / (math.log(2.0) * rate_BL) * (1.0 - kept_BL) * evidence_BL
+        prior_BL = kept_BL * (found_BLE @ counts_BE.unsqueeze(2)).squeeze(2)
         still_BL1 = (prior_BL / (prior_BL + added_BL + EPS)).unsqueeze(2)
         change_BLV = still_BL1 * (before_BLV - values_BLV)
         tokens_count_BL = (prior_BL + added_BL).clamp(max=MAX_EVIDENCE) * used_BL
-        lost_BE = kept_B1 * counts_BE * (1.0 - found_BLE.sum(1).clamp(max=1.0))
+        lost_BE = torch.exp2(-dt_B1 / self.half_life_s()) * counts_BE * (1.0 - found_BLE.sum(1).clamp(max=1.0))
         new_BLD = torch.cat([places_BLS, values_BLV + change_BLV], 2)
         kept = keep(torch.cat([new_BLD, rows_BED], 1), torch.cat([tokens_count_BL, lost_BE], 1))
         return Recalled(self.back(change_BLV), *kept)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from msgspec import Struct, json
 
+from model.episodes import Episodes
 from model.memory_study.clips import Torn, Worse, worse_than_before
 from model.memory_study.measure import Group, measure
 from model.memory_study.variants import BASELINE, VARIANTS, head_of
@@ -94,7 +95,7 @@ def run_one(setup: Setup, data: Data, base: SceneHead, name: str, seed: int, tic
     _fit(trainer, tick, f"{name}, seed {seed}")
     head = trainer.head.eval()
     groups = measure(head, trainer.prototypes, data.test, data.worse, torn=variant.torn)
-    lives = [] if head.episodes is None else [float(one.half_life_s()) for one in head.episodes]
+    lives = [float(one.half_life_s()) for one in head.modules() if isinstance(one, Episodes)]
     return Run(name, seed, groups, lives, time.process_time() - begun)
 
 

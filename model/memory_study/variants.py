@@ -6,7 +6,7 @@ B batch, L tokens, P slots, D width.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.memory import EPS, ProxMemory
 from model.scene_head import SceneHead
@@ -82,7 +82,6 @@ BASELINE = "none"
 def head_of(variant: Variant, num_pairs: int, base: SceneHead | None = None) -> SceneHead:
     """An untrained head of a variant, or one that goes on from a base without memory."""
     head = SceneHead(DIM, len(MODERATION_V1.objects), len(MODERATION_V1.predicates), num_pairs, episodes=variant.episodes)
-    fresh: nn.Module = BANKS[variant.bank](DIM, head.num_prototypes)
-    head.memory = fresh
+    head.memory = BANKS[variant.bank](DIM, head.num_prototypes)
     head.load_state_dict((base or new_head(num_pairs)).state_dict(), strict=False)
     return head
