@@ -53,9 +53,9 @@ def load_head(folder: Path) -> LoadedHead:
         raise ValueError(f"{folder / CARD} is for vocabulary {card['vocabulary']!r}, expected {MODERATION_V1.name!r} and its predicates")
     weights = load_file(folder / WEIGHTS)
     prototypes = Prototypes(weights["prototypes.objects_CD"], weights["prototypes.predicates_KD"])
-    head = SceneHead(
-        prototypes.objects_CD.shape[1], len(MODERATION_V1.objects), len(MODERATION_V1.predicates), cue_columns=card.get("cue_columns", 0)
-    )
+    sizes = (prototypes.objects_CD.shape[1], len(MODERATION_V1.objects), len(MODERATION_V1.predicates))
+    episodes = any(name.startswith("head.episodes.") for name in weights)
+    head = SceneHead(*sizes, cue_columns=card.get("cue_columns", 0), episodes=episodes)
     head.load_state_dict({name.removeprefix("head."): tensor for name, tensor in weights.items() if name.startswith("head.")})
     return LoadedHead(head.eval(), prototypes, scores)
 

@@ -51,6 +51,7 @@ class Recipe:
     workers: int = 2
     prior_strength: float = 0.25
     use_memory: bool = True
+    episodes: bool = False
     optimiser: str = "adamw_cosine"
     rendered: str = ""
     rendered_passes: float = 1.0
@@ -90,7 +91,9 @@ class Trainer:
         self.generator = torch.Generator().manual_seed(recipe.seed)
         self.prototypes: Prototypes = load_prototypes(DIM)
         self.steps_per_epoch = sum(one.num_batches for one in sets)
-        self.method = new_method(recipe.optimiser, new_head(TRAIN_PAIRS), recipe.epochs * self.steps_per_epoch, self.prototypes)
+        self.method = new_method(
+            recipe.optimiser, new_head(TRAIN_PAIRS, episodes=recipe.episodes), recipe.epochs * self.steps_per_epoch, self.prototypes
+        )
         self._left_over: State | None = None
         self._epoch_generator = self.generator.get_state()
         self._losses: list[float] = []
@@ -206,9 +209,9 @@ def new_method(name: str, head: SceneHead, total_steps: int, prototypes: Prototy
     raise ValueError(f"no optimiser {name!r}, known: {', '.join(OPTIMISERS)}")
 
 
-def new_head(num_pairs: int) -> SceneHead:
-    """An untrained head for moderation-v1 with the table's masks."""
-    head = SceneHead(DIM, len(MODERATION_V1.objects), len(MODERATION_V1.predicates), num_pairs)
+def new_head(num_pairs: int, *, episodes: bool = False) -> SceneHead:
+    """An untrained head for moderation-v1 with the table's masks; `episodes` give every thing and pair a memory of its own."""
+    head = SceneHead(DIM, len(MODERATION_V1.objects), len(MODERATION_V1.predicates), num_pairs, episodes=episodes)
     head.allowed_CK.copy_(allowed())
     return head
 

@@ -48,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--prior-strength", type=float, default=recipe.prior_strength, help="how far odds move from the world's to the priors' (0..1)"
     )
     parser.add_argument("--thresholds-only", action="store_true", help="keep the head that lies in --out, find its thresholds again")
+    parser.add_argument("--episodes", action="store_true", help="a memory of its own for every thing and pair, beside the prototypes")
     parser.add_argument("--no-memory", action="store_true", help="train without memory, for comparison")
     parser.add_argument("--small", action="store_true", help="a run for CI, sizes fixed: fails unless it clearly beats an untrained head")
     parser.add_argument("--fresh", action="store_true", help=f"start anew where a killed run left {STATE}, instead of going on from it")
@@ -84,8 +85,8 @@ def _recipe(args: argparse.Namespace) -> Recipe:
         return replace(SMALL, optimiser=args.optimiser, rendered=rendered, rendered_passes=args.rendered_passes)
     return Recipe(
         seed=args.seed, num_scenes=args.scenes, num_clips=args.clips, epochs=args.epochs, batch=args.batch, clip_batch=args.clip_batch,
-        workers=args.workers, prior_strength=args.prior_strength, use_memory=not args.no_memory, optimiser=args.optimiser,
-        rendered=rendered, rendered_passes=args.rendered_passes,
+        workers=args.workers, prior_strength=args.prior_strength, use_memory=not args.no_memory, episodes=args.episodes,
+        optimiser=args.optimiser, rendered=rendered, rendered_passes=args.rendered_passes,
     )  # fmt: skip
 
 
