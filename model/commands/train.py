@@ -25,6 +25,8 @@ HELD_OUT_SEED = 1_000_003
 SMALL_MARGIN = 0.15
 """World mAP by which --small has to beat an untrained head."""
 SMALL_HELD_OUT = 32
+RENDERED_FRAMES = 6
+"""SynthHome's clips have 12 frames: two windows a clip, and none is left over."""
 HELD_APART_SHARE = 0.1
 """Of the rendered clips: never trained on, thresholds come from them too."""
 STATE = "training.pt"
@@ -43,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workers", type=int, default=recipe.workers, help="processes that draw the world")
     parser.add_argument("--optimiser", choices=OPTIMISERS, default=recipe.optimiser)
     parser.add_argument("--rendered", type=Path, metavar="FOLDER", help="mix in rendered clips (vigil data synth-home), its train split")
+    parser.add_argument("--rendered-frames", type=int, default=RENDERED_FRAMES, help="frames of a window of a rendered clip")
     parser.add_argument("--rendered-passes", type=float, default=recipe.rendered_passes, help="passes over the rendered clips an epoch")
     parser.add_argument(
         "--prior-strength", type=float, default=recipe.prior_strength, help="how far odds move from the world's to the priors' (0..1)"
@@ -59,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     """Train (or keep what is there), calibrate on held-out clips, write head.safetensors and head.json, print a table."""
     out: Path = args.out or (SMALL_OUT if args.small else DEFAULT_OUT)
     recipe = load_recipe(out) if args.thresholds_only else _recipe(args)
-    rendered, apart = _rendered(Path(recipe.rendered), out) if recipe.rendered else (None, [])
+    rendered, apart = _rendered(Path(recipe.rendered), args.rendered_frames, out) if recipe.rendered else (None, [])
     head, prototypes = _kept(out) if args.thresholds_only else _trained(recipe, rendered, out / STATE, fresh=args.fresh)
     num_held_out = SMALL_HELD_OUT if args.small else args.held_out
     held_out = Samples(Plan(num_held_out, CLIP_FRAMES, recipe.seed + HELD_OUT_SEED), recipe.workers, DIM, "drawing held-out clips")
@@ -97,7 +100,7 @@ def _trained(recipe: Recipe, rendered: ClipSource | None, state_file: Path, *, f
     return trainer.head, trainer.prototypes
 
 
-def _rendered(folder: Path, checkpoint: Path) -> tuple[ClipSource, list[ClipSource]]:
+def _rendered(folder: Path, num_frames: int, checkpoint: Path) -> tuple[ClipSource, list[ClipSource]]:
     """The train split as the checkpoint's own detector and image heads see it, or nano-v0's where the folder has none yet:
     what to train on, and what is held apart for thresholds."""
     from model.rendered_samples import RenderedSamples
@@ -105,7 +108,7 @@ def _rendered(folder: Path, checkpoint: Path) -> tuple[ClipSource, list[ClipSour
     seen_by = checkpoint if (checkpoint / DETECTOR).is_file() else DEFAULT_OUT
     image_heads = load_image_heads(seen_by / IMAGE_HEADS) if (seen_by / IMAGE_HEADS).is_file() else None
     network = Nano(load_detector(seen_by / DETECTOR), new_head(TRAIN_PAIRS), image_heads)
-    trained, apart = held_apart(RenderedSamples(folder, "train", network, CLIP_FRAMES), HELD_APART_SHARE)
+    trained, apart = held_apart(RenderedSamples(folder, "train", network, num_frames), HELD_APART_SHARE)
     return trained, [apart]
 
 
