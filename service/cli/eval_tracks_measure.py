@@ -28,12 +28,13 @@ STRICTNESS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 
 class Variant(Struct, frozen=True):
-    """One pipeline on one set. Truth is compared at judged moments; changes and bytes are of every analysed frame."""
+    """One pipeline on one set. Truth is compared at judged moments; merges, changes and bytes are of every analysed frame."""
 
     identities_by: str
     relations_by: str
     identities: Identities
     edges: Edges
+    merges: int
     edge_changes_per_minute: float
     delta_bytes_per_s: float
 
@@ -122,6 +123,7 @@ def _variant(
         relations_by=relation_filter.name,
         identities=identities(outcome.streams, group_C),
         edges=edges(outcome.streams, group_C),
+        merges=sum(len(frame.merges) for frames in followed for frame in frames),
         edge_changes_per_minute=60.0 * outcome.edge_changes / seconds,
         delta_bytes_per_s=outcome.delta_bytes / seconds,
     )

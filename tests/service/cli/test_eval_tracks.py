@@ -96,6 +96,7 @@ def test_without_merging_a_second_identity_on_the_same_person_stays() -> None:
     report = measure("made", [doubled()], ENGINE.spec)
     merged, unmerged = row(report).identities, row(report, "no merging").identities
     assert (merged.true, merged.tracked, unmerged.tracked) == (20, 22, 36)
+    assert row(report).merges > row(report, "no merging").merges == 0
     assert merged.duplicate_rate == pytest.approx(4 / 22)
     assert unmerged.duplicate_rate == pytest.approx(18 / 36)
     assert merged.idf1 == pytest.approx(2 * 18 / (20 + 22))
