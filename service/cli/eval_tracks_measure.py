@@ -1,12 +1,13 @@
 """What is measured of each variant of the pipeline on a set of watched clips, as a results file keeps it. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from msgspec import Struct
 
 from engines.protocol import EngineSpec
-from model.evaluation.frames import class_groups
+from model.evaluation.frames import Int, class_groups
 from model.evaluation.over_time import Edges, Identities, Moment, edges, identities
 from model.machine import Machine
 from service.cli.eval_tracks_clips import WatchedClip
@@ -28,12 +29,15 @@ STRICTNESS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 
 
 class Variant(Struct, frozen=True):
-    """One pipeline on one set. Truth is compared at judged moments; merges, changes and bytes are of every analysed frame."""
+    """One pipeline on one set. Truth is compared at judged moments; merges, changes and bytes are of every analysed frame.
+
+    `covered` is the share of the true edges' time in which they are published."""
 
     identities_by: str
     relations_by: str
     identities: Identities
     edges: Edges
+    covered: float
     merges: int
     edge_changes_per_minute: float
     delta_bytes_per_s: float
@@ -45,6 +49,8 @@ class Point(Struct, frozen=True):
     relations_by: str
     log_odds: float
     edges: Edges
+    covered: float
+    edge_changes_per_minute: float
 
 
 class SetReport(Struct, frozen=True):
@@ -73,10 +79,14 @@ class Report(Struct, frozen=True):
     sets: list[SetReport]
 
 
+Streams = list[tuple[Sequence[Moment], Sequence[Moment]]]
+"""Truth and what was published, clip by clip."""
+
+
 class _Outcome(NamedTuple):
     """One variant over all clips."""
 
-    streams: list[tuple[Sequence[Moment], Sequence[Moment]]]
+    streams: Streams
     edge_changes: int
     delta_bytes: int
 
@@ -123,6 +133,7 @@ def _variant(
         relations_by=relation_filter.name,
         identities=identities(outcome.streams, group_C),
         edges=edges(outcome.streams, group_C),
+        covered=_covered(outcome.streams, group_C),
         merges=sum(len(frame.merges) for frames in followed for frame in frames),
         edge_changes_per_minute=60.0 * outcome.edge_changes / seconds,
         delta_bytes_per_s=outcome.delta_bytes / seconds,
@@ -130,14 +141,15 @@ def _variant(
 
 
 def _curves(clips: Sequence[WatchedClip], followed: Sequence[list[Followed]], spec: EngineSpec) -> Iterator[Point]:
+    group_C, minutes = class_groups(), max(_seconds(clips), 1e-9) / 60.0
     for relation_filter in FILTERS:
         for log_odds in STRICTNESS:
-            outcome = _outcome(clips, followed, relation_filter, stricter(spec, log_odds))
-            yield Point(relation_filter.name, log_odds, edges(outcome.streams, class_groups()))
+            streams, changes, _ = _outcome(clips, followed, relation_filter, stricter(spec, log_odds))
+            yield Point(relation_filter.name, log_odds, edges(streams, group_C), _covered(streams, group_C), changes / minutes)
 
 
 def _outcome(clips: Sequence[WatchedClip], followed: Sequence[list[Followed]], relation_filter: Filter, spec: EngineSpec) -> _Outcome:
-    streams: list[tuple[Sequence[Moment], Sequence[Moment]]] = []
+    streams: Streams = []
     edge_changes = delta_bytes = 0
     for clip, frames in zip(clips, followed, strict=True):
         said = list(publish(frames, relation_filter.make(spec)))
@@ -145,6 +157,14 @@ def _outcome(clips: Sequence[WatchedClip], followed: Sequence[list[Followed]], r
         edge_changes += sum(one.edge_changes for one in said)
         delta_bytes += sum(one.delta_bytes for one in said)
     return _Outcome(streams, edge_changes, delta_bytes)
+
+
+def _covered(streams: Streams, group_C: Int) -> float:
+    """With the sides exchanged, what is false is what was missed."""
+    silent = [([replace(moment, edges_E3=moment.edges_E3[:0]) for moment in truth], truth) for truth, _ in streams]
+    true = edges(silent, group_C).false_edge_minutes_per_hour
+    missed = edges([(said, truth) for truth, said in streams], group_C).false_edge_minutes_per_hour
+    return 1.0 - missed / true if true else 0.0
 
 
 def _seconds(clips: Sequence[WatchedClip]) -> float:

@@ -87,6 +87,8 @@ def test_a_raw_threshold_publishes_every_crossing_an_average_and_the_filter_publ
     assert (mean.published_changes, mean.found) == (1, 1)
     assert mean.delay_median_s == pytest.approx(0.5)
     assert row(report).edges.published_changes == 1
+    assert row(report, relations_by="raw threshold").covered == pytest.approx(7 / 20)
+    assert row(report, relations_by="exponential average").covered == pytest.approx(15 / 20)
     assert row(report, relations_by="raw threshold").edge_changes_per_minute == pytest.approx(14 / (1.9 / 60))
     assert row(report).delta_bytes_per_s < row(report, relations_by="raw threshold").delta_bytes_per_s
 
