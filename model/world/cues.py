@@ -19,17 +19,17 @@ from model.world.space import spread, unit
 from model.world.things import Bool, Float, Int
 
 UNKNOWN_CLIPS, UNKNOWN_FRAMES = 0.25, 0.05
-PALM_ERROR = 0.03
-"""Of a palm, per half and axis, in the longer side of the person's box: .04 to .05 in all."""
+PALM_ERROR = 0.055
+"""Of a palm, per half and axis, in the longer side of the person's box: as far off as the cue head is on rendered people it never saw."""
 LOST_PALM_ERROR = 0.2
 BLURRED_ERROR = 2.0
 LARGE_PERSON, SMALL_ERROR = 0.4, 2.5
 """Below this longer side of the box, in frame heights, momentary errors grow in proportion, at most so much."""
 MISSED, IMAGINED, SWAPPED = 0.15, 0.12, 0.03
-CONTACT_MARGIN, CONTACT_ERROR = 1.5, 1.05
-"""Mean and, per half, spread of the logit of contact: right in about 85 of 100."""
-GAZE_ERROR, GAZE_OUTLIERS = 0.2, 0.06
-"""Per half and axis, of a unit vector: about 20 degrees in all."""
+CONTACT_MARGIN, CONTACT_ERROR = 0.6, 1.05
+"""Mean and, per half, spread of the logit of contact: right in about 65 of 100."""
+GAZE_ERROR, GAZE_OUTLIERS = 0.32, 0.06
+"""Per half and axis, of a unit vector: about 33 degrees in all."""
 LOST_GAZE_ERROR = 1.2
 POSTURE_MARGIN, POSTURE_ERROR = 3.1, 0.95
 """Mean lead of the right posture's logit and, per half, spread of each: right in about 88 of 100."""
