@@ -16,14 +16,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.geometry import sides
-from model.memory import EPS, EVIDENCE_PER_S, HALF_TRUST, MAX_DT_S, MAX_EVIDENCE
+from model.memory import EPS, EVIDENCE_PER_S, MAX_DT_S, MAX_EVIDENCE
 
 NUM_ROWS = 32
 """Rows for things and rows for pairs: as many as a frame shows at most."""
 BOX_COLUMNS = 4
 START_HALF_LIFE_S = 4.0
 FOUND_AT = 8.0
-"""Score of a token that finds itself exactly; a stranger has score 0."""
+"""Score of a token that finds itself exactly; whoever is not there has score 0."""
+UNUSED = 1e4
 LOOKS_AT_START, DIFFERS_AT_START = 3.0, -2.0
 CENTRE_SPREAD, CENTRE_SPREAD_OF_SIZE, LOG_SIZE_SPREAD = 0.03, 0.2, 0.4
 """How far a box may have moved and grown: canvas heights, shares of its size, logarithm of its sides."""
@@ -69,8 +70,10 @@ class Episodes(nn.Module):
         """One frame. `weights_BL` is 0 for unused tokens: they neither find nor leave anything."""
         values_BLV = F.normalize(self.value(tokens_BLD), dim=2)
         used_BL = (weights_BL > 0).to(weights_BL.dtype)
-        found_BLE = self.find(values_BLV, places_BLS, rows_BED, counts_BE, dt_B) * used_BL.unsqueeze(2)
-        before_BLV = found_BLE @ rows_BED[..., self.num_columns :] / (found_BLE.sum(2, keepdim=True) + EPS)
+        found_BLE = self.find(values_BLV, places_BLS, used_BL, rows_BED, dt_B)
+        inherited_BLE = found_BLE * counts_BE.unsqueeze(1)
+        inherited_BL1 = inherited_BLE.sum(2, keepdim=True)
+        before_BLV = inherited_BLE @ rows_BED[..., self.num_columns :] / (inherited_BL1 + EPS)
         evidence_BL = weights_BL * torch.sigmoid(self.reliability(tokens_BLD)).squeeze(2)
         differs_BL = F.softplus(self.differs(torch.cat([values_BLV, before_BLV, values_BLV * before_BLV], 2))).squeeze(2)
 
@@ -78,25 +81,24 @@ class Episodes(nn.Module):
         rate_BL = 1.0 / self.half_life_s() + evidence_BL * differs_BL
         kept_BL = torch.exp2(-dt_B1 * rate_BL)
         added_BL = EVIDENCE_PER_S / (math.log(2.0) * rate_BL) * (1.0 - kept_BL) * evidence_BL
-        prior_BL = kept_BL * (found_BLE @ counts_BE.unsqueeze(2)).squeeze(2)
+        prior_BL = kept_BL * inherited_BL1.squeeze(2)
         still_BL1 = (prior_BL / (prior_BL + added_BL + EPS)).unsqueeze(2)
         change_BLV = still_BL1 * (before_BLV - values_BLV)
         tokens_count_BL = (prior_BL + added_BL).clamp(max=MAX_EVIDENCE) * used_BL
-        lost_BE = torch.exp2(-dt_B1 / self.half_life_s()) * counts_BE * (1.0 - found_BLE.sum(1).clamp(max=1.0))
+        lost_BE = torch.exp2(-dt_B1 / self.half_life_s()) * counts_BE * (1.0 - found_BLE.sum(1)).clamp(min=0.0)
         new_BLD = torch.cat([places_BLS, values_BLV + change_BLV], 2)
         kept = keep(torch.cat([new_BLD, rows_BED], 1), torch.cat([tokens_count_BL, lost_BE], 1))
         return Recalled(self.back(change_BLV), *kept)
 
-    def find(self, values_BLV: Tensor, places_BLS: Tensor, rows_BED: Tensor, counts_BE: Tensor, dt_B: Tensor) -> Tensor:
-        """How surely each token is the one of each row (B, L, E); at most 1 in all, 0 for a stranger or a row without evidence."""
+    def find(self, values_BLV: Tensor, places_BLS: Tensor, used_BL: Tensor, rows_BED: Tensor, dt_B: Tensor) -> Tensor:
+        """The share of each row that each token inherits (B, L, E): of one row at most 1 in all, so that no evidence counts twice."""
         was_BES, was_BEV = rows_BED[..., : self.num_columns], rows_BED[..., self.num_columns :]
         sharp_BLS = self._sharpness(places_BLS, dt_B)
         squares_BLE = (sharp_BLS * places_BLS**2).sum(2, keepdim=True) + sharp_BLS @ (was_BES**2).transpose(1, 2)
         apart_BLE = (squares_BLE - 2.0 * (sharp_BLS * places_BLS) @ was_BES.transpose(1, 2)).clamp(min=0.0)
         alike_BLE = values_BLV @ F.normalize(was_BEV, dim=2).transpose(1, 2)
-        trust_BE = counts_BE / (counts_BE + HALF_TRUST)
-        score_BLE = FOUND_AT - apart_BLE - F.softplus(self.looks) * (1.0 - alike_BLE) + (trust_BE + 1e-9).log().unsqueeze(1)
-        return torch.softmax(F.pad(score_BLE, (0, 1)), 2)[..., :-1]
+        score_BLE = FOUND_AT - apart_BLE - F.softplus(self.looks) * (1.0 - alike_BLE) - UNUSED * (1.0 - used_BL.unsqueeze(2))
+        return torch.softmax(F.pad(score_BLE, (0, 0, 0, 1)), 1)[:, :-1]
 
     def _sharpness(self, places_BLS: Tensor, dt_B: Tensor) -> Tensor:
         """One over the variance of each place column from frame to frame."""

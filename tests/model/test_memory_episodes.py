@@ -50,10 +50,10 @@ def test_a_thing_finds_its_own_row_though_it_moved_and_no_other() -> None:
     first = see(one, looks(1), EMPTY)
     moved = PLACES + torch.tensor([0.01, -0.01, 0.05, -0.05])
     values = F.normalize(one.value(looks(1)), dim=2)
-    found = one.find(values, moved, first.rows_BED, first.counts_BE, torch.full((B,), 0.1))
+    found = one.find(values, moved, torch.ones(B, L), first.rows_BED, torch.full((B,), 0.1))
     own = (first.rows_BED[:, None, :, :4] - PLACES[:, :, None]).abs().sum(3) < 1e-6
     assert float(found[own].min()) > 0.95
-    assert float(found.sum(2).max()) <= 1.0 + 1e-6
+    assert float(found.sum(1).max()) <= 1.0 + 1e-6
 
 
 @torch.no_grad()
