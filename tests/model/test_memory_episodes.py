@@ -36,7 +36,8 @@ def looks(seed: int) -> Tensor:
 def see(
     one: Episodes, tokens: Tensor, rows: tuple[Tensor, Tensor], dt_s: float = 0.1, places: Tensor = PLACES, weight: float = 0.8
 ) -> Recalled:
-    return one(tokens, places, torch.full(tokens.shape[:2], weight), *rows, torch.full((B,), dt_s))
+    found: Recalled = one(tokens, places, torch.full(tokens.shape[:2], weight), *rows, torch.full((B,), dt_s))
+    return found
 
 
 @torch.no_grad()
