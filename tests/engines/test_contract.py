@@ -71,12 +71,17 @@ def test_entities_are_sorted_inside_the_canvas_and_unused_slots_are_empty(engine
         graph = look(engine, picture, slot)
         used_N = graph.scores_N > 0
         assert used_N.any()
-        assert not used_N.all()
         assert (np.diff(graph.scores_N) <= 0).all()
         assert ((graph.boxes_N4 >= 0) & (graph.boxes_N4 <= 1)).all()
         assert not graph.boxes_N4[~used_N].any()
         np.testing.assert_allclose(np.linalg.norm(graph.embeddings_ND[used_N], axis=1), 1.0, atol=1e-4)
         np.testing.assert_array_equal(graph.labels_N, graph.class_probs_NC.argmax(axis=1))
+
+
+def test_a_picture_of_nothing_leaves_slots_unused(engine: Engine, pictures: list[Image]) -> None:
+    graph = look(engine, np.full_like(pictures[0], 127), 0)
+    assert not (graph.scores_N > 0).all()
+    assert not graph.boxes_N4[graph.scores_N == 0].any()
 
 
 def test_pairs_name_used_entities_and_unused_pairs_say_nothing(engine: Engine, pictures: list[Image]) -> None:
