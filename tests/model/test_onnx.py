@@ -1,11 +1,14 @@
 """The shipped ONNX file is the shipped weights: ONNX Runtime and PyTorch, each on its own carried memory, say the same."""
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 import pytest
 import torch
 
+from model.assemble import load_network
 from model.checkpoint import read_manifest
 from model.commands.export import DEFAULT_FOLDER
 from model.nano import Nano, Outputs
@@ -17,10 +20,10 @@ HEIGHT, WIDTH = 96, 128
 TOLERANCE = 2e-4
 
 
-def session() -> ort.InferenceSession:
+def session(folder: Path = DEFAULT_FOLDER) -> ort.InferenceSession:
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
-    path = DEFAULT_FOLDER / read_manifest(DEFAULT_FOLDER).onnx_file
+    path = folder / read_manifest(folder).onnx_file
     return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
@@ -31,9 +34,11 @@ def moving(count: int) -> list[npt.NDArray[np.uint8]]:
     return [scene_HW3[y : y + HEIGHT, x : x + WIDTH] for y, x in steps]
 
 
-def test_onnx_runtime_equals_pytorch_over_200_frames_of_carried_memory(shipped: tuple[Nano, Prototypes]) -> None:
-    network, prototypes = shipped
-    onnx, rng = session(), np.random.default_rng(0)
+@pytest.mark.parametrize("name", ["nano-v0", "nano-v1"])
+def test_onnx_runtime_equals_pytorch_over_200_frames_of_carried_memory(name: str) -> None:
+    network, prototypes = load_network(DEFAULT_FOLDER.with_name(name))
+    network.requires_grad_(False)
+    onnx, rng = session(DEFAULT_FOLDER.with_name(name)), np.random.default_rng(0)
     memory_BPD, counts_BP = torch.zeros(1, network.num_slots, 128), torch.zeros(1, network.num_slots)
     onnx_memory_BPD, onnx_counts_BP = memory_BPD.numpy(), counts_BP.numpy()
     seen = 0
@@ -44,8 +49,8 @@ def test_onnx_runtime_equals_pytorch_over_200_frames_of_carried_memory(shipped: 
             "images": image_HW3[None], "memory": onnx_memory_BPD, "counts": onnx_counts_BP, "dt": dt_B,
             "object_prototypes": prototypes.objects_CD.numpy(), "predicate_prototypes": prototypes.predicates_KD.numpy(),
         })  # fmt: skip
-        for name, ours, theirs in zip(Outputs._fields, eager, exported, strict=True):
-            assert np.abs(ours.numpy() - theirs).max() < TOLERANCE, name
+        for output, ours, theirs in zip(Outputs._fields, eager, exported, strict=True):
+            assert np.abs(ours.numpy() - theirs).max() < TOLERANCE, output
         memory_BPD, counts_BP = eager.memory_BPD, eager.counts_BP
         onnx_memory_BPD, onnx_counts_BP = exported[-2], exported[-1]
         seen += int((eager.scores_BN > 0.3).sum())
