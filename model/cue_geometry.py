@@ -1,5 +1,7 @@
 """What the cues of a person's pixels say of a thing: 42 numbers a pair, all 0 where nobody looked. Pure arithmetic; learns nothing.
 
+A part of the cues that is missing (cue_parts.py) gives zeros too: no hand is seen, the gaze has no length, no posture has a chance.
+
 B batch, N entities, Q pairs, H hands (2), V values of one hand, 2 = (x, y) and 4 = (x0, y0, x1, y1) in units of the canvas height.
 """
 
@@ -118,9 +120,10 @@ def _gaze(cues: Cues, thing_BQ4: Tensor, head_BQ2: Tensor) -> Tensor:
     flat_BQ2, depth_BQ = cues.gaze_BN3[..., :2], cues.gaze_BN3[..., 2]
     way_BQ2 = _centre(thing_BQ4) - head_BQ2
     length_BQ, across_BQ = _length(flat_BQ2), _length(way_BQ2)
+    shown_BQ = length_BQ * ((cues.gaze_BN3 * cues.gaze_BN3).sum(2) > 0).to(length_BQ.dtype)
     cosine_BQ = (flat_BQ2 * way_BQ2).sum(2) / (length_BQ * across_BQ)
     miss_BQ = (flat_BQ2[..., 0] * way_BQ2[..., 1] - flat_BQ2[..., 1] * way_BQ2[..., 0]).abs() / length_BQ.clamp(min=0.05)
     beyond_BQ = (miss_BQ - _size(thing_BQ4) / 2).clamp(min=0.0) / across_BQ
     ray_BQ = (1.0 - RAY_RATE * beyond_BQ).clamp(min=0.0) * (cosine_BQ > 0).to(cosine_BQ.dtype)
-    columns = [cosine_BQ, cosine_BQ * length_BQ, length_BQ, ray_BQ, ray_BQ * length_BQ]
+    columns = [cosine_BQ, cosine_BQ * length_BQ, shown_BQ, ray_BQ, ray_BQ * length_BQ]
     return torch.stack([*columns, depth_BQ, flat_BQ2[..., 0], flat_BQ2[..., 1], cues.face_BN], 2)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from msgspec import Struct
 
-from model.calibrate import Observed, Score, average_precision, mean_average_precision, observe
+from model.calibrate import Observed, Score, at_threshold, average_precision, mean_average_precision, observe
 from model.evaluation.frames import class_groups
 from model.evaluation.intervals import Interval
 from model.evaluation.operating import SURE_ENTITY, at_thresholds, judge
@@ -98,9 +98,7 @@ def rescored(scores: Sequence[Score], observed: Observed) -> tuple[Score, ...]:
     """The same thresholds and the same choice of what is published, with the figures of other clips."""
     out = []
     for row, score in enumerate(scores):
-        probs_X, labels_X = observed.probs_XK[:, row], observed.labels_XK[:, row]
-        found_X = probs_X >= score.threshold
-        hits, positives, found = float(labels_X[found_X].sum()), int(labels_X.sum()), int(found_X.sum())
-        figures = {"precision": hits / max(found, 1), "recall": hits / max(positives, 1), "positives": positives, "found": found}
-        out.append(replace(score, average_precision=average_precision(probs_X, labels_X), **figures))  # type: ignore[arg-type]
+        precision, recall, positives, found = at_threshold(observed, row, score.threshold)
+        quality = average_precision(observed.probs_XK[:, row], observed.labels_XK[:, row])
+        out.append(replace(score, average_precision=quality, precision=precision, recall=recall, positives=positives, found=found))
     return tuple(out)

@@ -3,11 +3,14 @@
 B batch, P memory slots, D width.
 """
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
+from model.cue_parts import draw_kept, followed, keep
 from model.samples import Clip
 from model.scene_head import Relations, SceneHead
 from model.text import Prototypes
@@ -80,13 +83,27 @@ def empty_state(head: SceneHead, count: int) -> State:
     return State(torch.zeros(count, head.num_slots, dim), torch.zeros(count, head.num_slots))
 
 
-def draw_batch(source: ClipSource, clips_B: Tensor, start: State, reset_share: float, generator: torch.Generator) -> Batch:
-    """All frames of some clips."""
+def draw_batch(
+    source: ClipSource, clips_B: Tensor, start: State, reset_share: float, generator: torch.Generator, part_dropout: float = 0.0
+) -> Batch:  # fmt: skip
+    """All frames of some clips. `part_dropout` is for training alone: the chance that a part of a person's cues is missing all through."""
     frames, kept = [], []
     for index in range(source.num_frames):
         frames.append(source.frame(clips_B, index, generator))
         kept.append((torch.rand(len(clips_B), 1, generator=generator) >= reset_share).float())
+    if part_dropout:
+        frames = list(_without_parts(frames, part_dropout, generator))
     return Batch(tuple(frames), start, tuple(kept))
+
+
+def _without_parts(frames: list[Clip], share: float, generator: torch.Generator) -> Iterator[Clip]:
+    """The frames of a batch with parts of cues taken away, each for a whole clip and person."""
+    before = frames[0].entities
+    kept_BNP = draw_kept(before, share, generator)
+    for clip in frames:
+        kept_BNP = followed(kept_BNP, before, clip.entities)
+        before = clip.entities
+        yield replace(clip, entities=before._replace(cues=keep(before.cues, kept_BNP)))
 
 
 def unroll(head: SceneHead, prototypes: Prototypes, batch: Batch) -> tuple[list[Relations], State]:

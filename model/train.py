@@ -33,6 +33,8 @@ RESET_SHARE = 0.03
 FOREIGN_SHARE = 0.1
 """Per frame, how often a stream starts anew; per clip, how often it starts with the memory of another."""
 OPTIMISERS = ("adamw", "adamw_cosine", "adamw_ema", "schedule_free", "proxvp")
+PART_DROPOUT = 0.1
+"""How often the hands, the gaze or the posture of a person are missing, each for a whole clip: a camera may not show them."""
 PROBE_CLIPS = 64
 UNKNOWN_FREQUENCY = 0.5
 """What a set's pair frequencies say where it has seen too few pairs."""
@@ -144,7 +146,7 @@ class Trainer:
     def _step(self, source: ClipSource, rows_B: Tensor) -> float:
         """One update on whole clips: the loss of every frame flows back through the memory."""
         share = RESET_SHARE if self.recipe.use_memory else 1.0
-        batch = draw_batch(source, rows_B, self._start(len(rows_B)), share, self.generator)
+        batch = draw_batch(source, rows_B, self._start(len(rows_B)), share, self.generator, PART_DROPOUT)
         loss, end = self.method.loss(self.method.head, batch)
         self.method.head.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

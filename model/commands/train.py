@@ -14,6 +14,7 @@ from model.nano import Nano
 from model.rollout import ClipSource, held_apart
 from model.samples import Plan, Samples
 from model.scene_head import SceneHead
+from model.synth.dataset import APART_SHARE
 from model.text import Prototypes
 from model.train import CLIP_FRAMES, DIM, OPTIMISERS, SMALL, TRAIN_PAIRS, Recipe, new_head, train
 from model.weights import load_detector
@@ -27,8 +28,6 @@ SMALL_MARGIN = 0.15
 SMALL_HELD_OUT = 32
 RENDERED_FRAMES = 6
 """SynthHome's clips have 12 frames: two windows a clip, and none is left over."""
-HELD_APART_SHARE = 0.1
-"""Of the rendered clips: never trained on, thresholds come from them too."""
 STATE = "training.pt"
 
 
@@ -68,14 +67,14 @@ def run(args: argparse.Namespace) -> int:
     held_out = Samples(Plan(num_held_out, CLIP_FRAMES, recipe.seed + HELD_OUT_SEED), recipe.workers, DIM, "drawing held-out clips")
     with_memory = observe(head, prototypes, held_out, use_memory=recipe.use_memory)
     without = observe(head, prototypes, held_out, use_memory=False)
-    scores = score(observe(head, prototypes, held_out, *apart, use_memory=recipe.use_memory) if apart else with_memory)
+    scores = score(_observed(head, prototypes, held_out, apart, use_memory=recipe.use_memory) or {"drawn": with_memory})
     about = {"recipe": asdict(recipe), "world": {"memory": _figures(with_memory), "memory_emptied": _figures(without)}}
     save_head(out, LoadedHead(head, prototypes, scores), about)
     (out / STATE).unlink(missing_ok=True)
     for one in scores:
         tqdm.write(
             f"{one.name:20} {'published' if one.published else 'held back':10} at {one.threshold:.2f}   AP {one.average_precision:.3f}"
-            f"   precision {one.precision:.3f}   recall {one.recall:.3f}   of {one.positives}"
+            f"   precision {one.precision:.3f}   recall {one.recall:.3f}   of {one.positives}   {one.measured_on}"
         )
     quality = mean_average_precision(with_memory)
     tqdm.write(f"world mAP {quality:.3f}, with the memory emptied {mean_average_precision(without):.3f}")
@@ -108,7 +107,7 @@ def _rendered(folder: Path, num_frames: int, checkpoint: Path) -> tuple[ClipSour
     seen_by = checkpoint if (checkpoint / DETECTOR).is_file() else DEFAULT_OUT
     image_heads = load_image_heads(seen_by / IMAGE_HEADS) if (seen_by / IMAGE_HEADS).is_file() else None
     network = Nano(load_detector(seen_by / DETECTOR), new_head(TRAIN_PAIRS), image_heads)
-    trained, apart = held_apart(RenderedSamples(folder, "train", network, num_frames), HELD_APART_SHARE)
+    trained, apart = held_apart(RenderedSamples(folder, "train", network, num_frames), APART_SHARE)
     return trained, [apart]
 
 
@@ -117,6 +116,16 @@ def _beats_untrained(quality: float, prototypes: Prototypes, held_out: Samples) 
     untrained = mean_average_precision(observe(new_head(TRAIN_PAIRS).eval(), prototypes, held_out))
     tqdm.write(f"an untrained head {untrained:.3f}: {quality - untrained:+.3f}, at least {SMALL_MARGIN:+.3f} is asked for")
     return 0 if quality >= untrained + SMALL_MARGIN else 1
+
+
+def _observed(
+    head: SceneHead, prototypes: Prototypes, drawn: ClipSource, rendered: list[ClipSource], *, use_memory: bool
+) -> dict[str, Observed]:  # fmt: skip
+    """What thresholds come from: rendered clips, which are as the network sees the world; for what is rare there, drawn ones besides."""
+    if not rendered:
+        return {}
+    sets = {"rendered": rendered, "rendered and drawn": [drawn, *rendered]}
+    return {title: observe(head, prototypes, *clips, use_memory=use_memory) for title, clips in sets.items()}
 
 
 def _kept(folder: Path) -> tuple[SceneHead, Prototypes]:

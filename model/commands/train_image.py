@@ -10,6 +10,7 @@ from model.checkpoint import DETECTOR, IMAGE_HEADS
 from model.vocabulary import ACTION_GENOME_ONLY
 
 if TYPE_CHECKING:
+    from model.image_heads.fit_classes import ClassFigures
     from model.image_heads.gather import People, Sights
 
 DEFAULT_OUT = Path(__file__).parents[1] / "checkpoints" / "nano-v1"
@@ -29,37 +30,57 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Features once, then both heads; measured on the test split, whose models, rooms and people no training clip has."""
-    from model.image_heads.fit_classes import fit_classes, measure_classes
+    """Features once, then both heads; trust in classes from clips held apart; measured on the test split, whose models, rooms and people
+    no training clip has."""
+    from model.image_heads.fit_classes import fit_classes, measure_classes, trusted
     from model.image_heads.fit_cues import fit_cues, measure_cues
     from model.image_heads.weights import ImageHeads, save_image_heads
 
     if not (args.out / DETECTOR).is_file():
         raise ValueError(f"{args.out} has no {DETECTOR}: run `vigil export {args.out} --untrained --fetch`, or copy one there")
-    people, sights = _gathered(args, "train")
-    heads = ImageHeads(fit_cues(people, args.cue_epochs, args.seed), fit_classes(sights, args.class_epochs, args.seed))
+    learned, apart = _apart(_folders(args, "train"))
+    people, sights = _gathered(args, learned, "train")
+    extra = fit_classes(sights, args.class_epochs, args.seed)
+    heads = ImageHeads(fit_cues(people, args.cue_epochs, args.seed), trusted(extra, _gathered(args, apart, "held-apart")[1]))
     save_image_heads(heads, args.out / IMAGE_HEADS)
-    people, sights = _gathered(args, "test")
+    people, sights = _gathered(args, _folders(args, "test"), "test")
     figures = asdict(measure_cues(heads.cues, people))
     classes = {ACTION_GENOME_ONLY[class_]: row for class_, row in measure_classes(heads.extra, sights).items()}
-    (args.out / CARD).write_text(json.dumps({"seed": args.seed, "cues": figures, "classes": classes}, indent=1) + "\n")
+    card = {"seed": args.seed, "clips": len(learned), "cues": figures, "classes": {name: row._asdict() for name, row in classes.items()}}
+    (args.out / CARD).write_text(json.dumps(card, indent=1) + "\n")
     print("\n".join(f"{name:24} {value:.3f}" for name, value in figures.items()))
-    print(
-        "\n".join(
-            f"{name:12} AP50 {precision:.3f} of {count}" + " (few)" * (count < MIN_BASE) for name, (count, precision) in classes.items()
-        )
-    )
+    print("\n".join(_class_line(name, row) for name, row in classes.items()))
     return 0
 
 
-def _gathered(args: argparse.Namespace, split: str) -> tuple["People", "Sights"]:
+def _class_line(name: str, row: "ClassFigures") -> str:
+    few = " (few)" * (row.things < MIN_BASE)
+    return f"{name:12} AP50 {row.average_precision:.3f} of {row.things}{few}; trusted {row.sure_right} right of {row.sure}"
+
+
+def _folders(args: argparse.Namespace, split: str) -> list[Path]:
+    from model.synth.dataset import clip_folders
+
+    return clip_folders(args.data, split)[: args.limit or None]
+
+
+def _apart(folders: list[Path]) -> tuple[list[Path], list[Path]]:
+    """Clips to fit on, and the last ones, which say from where a class can be trusted."""
+    from model.synth.dataset import APART_SHARE
+
+    count = max(1, round(APART_SHARE * len(folders)))
+    if count >= len(folders):
+        raise ValueError(f"{len(folders)} clips are too few to hold some apart")
+    return folders[:-count], folders[-count:]
+
+
+def _gathered(args: argparse.Namespace, folders: list[Path], title: str) -> tuple["People", "Sights"]:
     from functools import partial
 
     from model.annotations import read_clip
     from model.image_heads.gather import gather
-    from model.synth.dataset import ANNOTATION, clip_folders, frames_of
+    from model.synth.dataset import ANNOTATION, frames_of
     from model.weights import load_detector
 
-    folders = clip_folders(args.data, split)[: args.limit or None]
     clips = [(read_clip(folder / ANNOTATION), partial(frames_of, folder)) for folder in folders]
-    return gather(load_detector(args.out / DETECTOR), clips, args.seed, title=f"features of {split} clips")
+    return gather(load_detector(args.out / DETECTOR), clips, args.seed, title=f"features of {title} clips")

@@ -45,6 +45,14 @@ class Judged:
     clip_T: Int
 
 
+class PredicateCells(NamedTuple):
+    """One predicate: its cells, best first, which of them find a true triplet that none before has, and the clips of its true triplets."""
+
+    right_X: Bool
+    clip_X: Int
+    clip_T: Int
+
+
 class AtThreshold(msgspec.Struct, frozen=True):
     """Counts and shares at one operating point; intervals of shares are Wilson's, that of F1 is over resampled clips.
 
@@ -91,11 +99,18 @@ def judge(cases: Iterable[Case], group_C: Int) -> Judged:
     return Judged(_Cells(*(column_X[best_X] for column_X in columns)), np.concatenate(predicates), np.concatenate(clips))
 
 
+def cells_of(judged: Judged, predicate: int) -> PredicateCells:
+    """The cells of one predicate, whatever their probability."""
+    cells, at_X = judged.cells, judged.cells.predicate_X == predicate
+    right_X = _first_finds(cells.truth_X, np.ones(len(at_X), bool))
+    return PredicateCells(right_X[at_X], cells.clip_X[at_X], judged.clip_T[judged.predicate_T == predicate])
+
+
 def at_thresholds(
     judged: Judged, threshold_K: Float, counted_K: Bool, min_entity: float, resamples: int = 1000, seed: int = 0
 ) -> AtThreshold:  # fmt: skip
     """All predicates together; a threshold of infinity says nothing of a predicate, `counted_K` are those whose truth counts."""
-    cells, said_X, _ = _said(judged, threshold_K, min_entity)
+    cells, said_X, _ = published_cells(judged, threshold_K, min_entity)
     parts_3C = _per_clip(judged, threshold_K, counted_K, min_entity)
     said, right, true = (int(part) for part in parts_3C.sum(1))
     ghosts = int((said_X & cells.ghost_X).sum())
@@ -129,7 +144,7 @@ def f1_gain(
 
 def predicate_rows(judged: Judged, threshold_K: Float, published_K: Bool, min_entity: float) -> list[PredicateRow]:
     """Every predicate that is true or said at least once."""
-    cells, said_X, right_X = _said(judged, threshold_K, min_entity)
+    cells, said_X, right_X = published_cells(judged, threshold_K, min_entity)
     first_X = _first_finds(cells.truth_X, np.ones_like(said_X))
     said_K, right_K = (np.bincount(cells.predicate_X[at_X], minlength=NUM_PREDICATES) for at_X in (said_X, right_X))
     true_K = np.bincount(judged.predicate_T, minlength=NUM_PREDICATES)
@@ -156,7 +171,7 @@ def average_precision(right_X: Bool, num_true: int) -> float:
     return float((precision_X * right_X).sum() / max(num_true, 1))
 
 
-def _said(judged: Judged, threshold_K: Float, min_entity: float) -> tuple[_Cells, Bool, Bool]:
+def published_cells(judged: Judged, threshold_K: Float, min_entity: float) -> tuple[_Cells, Bool, Bool]:
     """The cells, which of them are published, and which of those are right."""
     cells = judged.cells
     said_X = (cells.prob_X >= threshold_K[cells.predicate_X]) & (cells.ends_X >= min_entity)
@@ -165,7 +180,7 @@ def _said(judged: Judged, threshold_K: Float, min_entity: float) -> tuple[_Cells
 
 def _per_clip(judged: Judged, threshold_K: Float, counted_K: Bool, min_entity: float) -> Float:
     """(3, C): what is said, right and true in each clip."""
-    cells, said_X, right_X = _said(judged, threshold_K, min_entity)
+    cells, said_X, right_X = published_cells(judged, threshold_K, min_entity)
     num_clips = int(max(cells.clip_X.max(initial=0), judged.clip_T.max(initial=0))) + 1
     clips = (cells.clip_X[said_X], cells.clip_X[right_X], judged.clip_T[counted_K[judged.predicate_T]])
     return np.stack([np.bincount(clip, minlength=num_clips) for clip in clips]).astype(np.float64)

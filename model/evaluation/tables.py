@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 
+from model.annotations import POSTURES
+from model.evaluation.cue_ablation import MISSING, CueTable
 from model.evaluation.intervals import Interval
+from model.evaluation.posture_check import PostureRow
 from model.evaluation.report import CheckpointReport, Gain, OperatingRow, PredicateTable, RecallRow, SetReport
 
 SAID = {
@@ -25,6 +28,31 @@ def gain_lines(gains: list[Gain]) -> Iterator[str]:
     yield "over the baseline, in points, on the same clips; triplet F1 against all true relations that say something"
     for one in gains:
         yield f"  {one.set:16} {one.task:8} {one.figure:34} {'+' if one.gain.value >= 0 else ''}{_percent(one.gain)}"
+
+
+def cue_lines(table: CueTable) -> Iterator[str]:
+    """One set and task: average precision with all cues, then what each part adds, in points."""
+    yield f"{table.set}, {table.task}, {table.clips} clips; average precision with all cues, then how much of it is lost without"
+    yield _cue_row("", ("true", "clips"), ("all cues", *list(MISSING)[1:]))
+    for row in table.rows:
+        adds = [f"{'+' if one.adds.value >= 0 else ''}{_percent(one.adds)}" for one in row.without]
+        yield _cue_row(row.name, (str(row.true), str(row.clips)), (_percent(row.average_precision), *adds))
+    if table.absent:
+        yield f"  never true here: {', '.join(table.absent)}"
+
+
+def posture_lines(rows: Sequence[PostureRow]) -> Iterator[str]:
+    """What the posture cue says of true people, and how often it is right where it says something."""
+    yield "the posture cue of true people, frame by frame: what it says, and the share that is right of those it speaks of"
+    titles = "".join(f" {name:>9}" for name in ("people", "clips", *POSTURES, "not said"))
+    yield f"  {'set':16} {'truth':10} {'posture':10}{titles}   right"
+    for row in rows:
+        counts = "".join(f" {count:9d}" for count in (row.true, row.clips, *row.said, row.not_said))
+        yield f"  {row.set:16} {row.truth:10} {row.posture:10}{counts}   {_percent(row.right) if row.right else 'nobody'}"
+
+
+def _cue_row(name: str, counts: Sequence[str], cells: Sequence[str]) -> str:
+    return f"  {name:16}" + "".join(f" {count:>6}" for count in counts) + "".join(f" {cell:>19}" for cell in cells)
 
 
 def _set_lines(one: SetReport) -> Iterator[str]:

@@ -3,6 +3,7 @@
 S frames, M things (padded), A anchors, E extra classes, 4 = (x0, y0, x1, y1) as fractions of the canvas.
 """
 
+import copy
 import math
 from typing import NamedTuple
 
@@ -11,7 +12,8 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from model.anchors import all_anchors, decode
+from model.anchors import SHAPES, all_anchors, decode
+from model.evaluation.operating import SURE_ENTITY
 from model.image_heads.extra_classes import NUM_EXTRA, ExtraClasses
 from model.image_heads.gather import Sights
 from model.suppression import pairwise_iou
@@ -27,6 +29,20 @@ BOX_BETA = 0.1
 MAX_GRADIENT = 5.0
 KEPT = 20
 """Boxes a frame and class that count in the measurement."""
+TRUSTED_PRECISION, FEWEST_TRUSTED = 0.9, 20
+"""What a class must reach on enough clips held apart before its score passes the one that relations are published from: high, since
+real rooms are not rendered ones."""
+HIGHEST_RAISE = 1.0
+
+
+class ClassFigures(NamedTuple):
+    """One extra class: how many things, average precision at IoU .5 (all-point) of boxes after suppression; and how many finds reach
+    SURE_ENTITY, of them how many rightly."""
+
+    things: int
+    average_precision: float
+    sure: int
+    sure_right: int
 
 
 class Assigned(NamedTuple):
@@ -115,8 +131,46 @@ def class_loss(logits_BEA: Tensor, deltas_B4A: Tensor, assigned: Assigned) -> Te
 
 
 @torch.no_grad()
-def measure_classes(head: ExtraClasses, sights: Sights) -> dict[int, tuple[int, float]]:
-    """Per extra class that occurs: how many things, and average precision at IoU .5 (all-point) of boxes after suppression."""
+def trusted(head: ExtraClasses, sights: Sights) -> ExtraClasses:
+    """The same head with each class's logits moved (by its biases) so that SURE_ENTITY is the score from which its finds are trusted.
+
+    The order of a class's finds stays. A class that never reaches TRUSTED_PRECISION stays below that score wherever it was seen.
+    """
+    shift_E = torch.tensor([_shift(scored_Y2) for scored_Y2 in _found(head, sights)])
+    moved = copy.deepcopy(head)
+    moved.predict.get_parameter("bias")[: NUM_EXTRA * len(SHAPES)] += shift_E.repeat_interleave(len(SHAPES))
+    return moved
+
+
+def _shift(scored_Y2: Tensor) -> float:
+    """From the lowest score with the precision asked for (or, where there is none, just above the highest) to SURE_ENTITY, in logits."""
+    scores_Y, order_Y = scored_Y2[:, 0].sort(descending=True)
+    hits_Y = scored_Y2[order_Y, 1]
+    precise_Y = hits_Y.cumsum(0) / torch.arange(1, len(hits_Y) + 1) >= TRUSTED_PRECISION
+    precise_Y[: FEWEST_TRUSTED - 1] = False
+    lowest = float(scores_Y[precise_Y][-1]) if precise_Y.any() else min(float(scores_Y[0]) + 1e-3, 1.0 - 1e-3)
+    return min(_logit(SURE_ENTITY) - _logit(lowest), HIGHEST_RAISE)
+
+
+def _logit(chance: float) -> float:
+    return math.log(chance / (1.0 - chance))
+
+
+@torch.no_grad()
+def measure_classes(head: ExtraClasses, sights: Sights) -> dict[int, ClassFigures]:
+    """Per extra class that occurs."""
+    counts = [int((sights.classes_SM == class_).sum()) for class_ in range(NUM_EXTRA)]
+    found = _found(head, sights)
+    return {class_: _figures(found[class_], count) for class_, count in enumerate(counts) if count}
+
+
+def _figures(scored_Y2: Tensor, count: int) -> ClassFigures:
+    sure_Y = scored_Y2[:, 0] >= SURE_ENTITY
+    return ClassFigures(count, _precision(scored_Y2, count), int(sure_Y.sum()), int(scored_Y2[sure_Y, 1].sum()))
+
+
+def _found(head: ExtraClasses, sights: Sights) -> list[Tensor]:
+    """For each class, score and hit of every box that survives suppression, over all frames."""
     anchors_4A = _anchors(sights)
     found: list[list[Tensor]] = [[] for _ in range(NUM_EXTRA)]
     for row in tqdm(range(len(sights.classes_SM)), desc="measuring classes", unit="frame", leave=False):
@@ -125,8 +179,7 @@ def measure_classes(head: ExtraClasses, sights: Sights) -> dict[int, tuple[int, 
         for class_ in range(NUM_EXTRA):
             truth_M4 = sights.boxes_SM4[row][sights.classes_SM[row] == class_]
             found[class_].append(_hits(torch.sigmoid(logits_BEA[0, class_]), boxes_A4, truth_M4))
-    counts = [int((sights.classes_SM == class_).sum()) for class_ in range(NUM_EXTRA)]
-    return {class_: (count, _precision(torch.cat(found[class_]), count)) for class_, count in enumerate(counts) if count}
+    return [torch.cat(parts) for parts in found]
 
 
 def _hits(scores_A: Tensor, boxes_A4: Tensor, truth_M4: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from msgspec import Struct
 from torch import Tensor
 
-from model.calibrate import WARM_UP_FRAMES, Observed, mean_average_precision
+from model.calibrate import WARM_UP_FRAMES, mean_precision
 from model.losses import PairTargets, pair_targets, relation_loss
 from model.memory_study.clips import Worse, clips_at
 from model.rollout import ClipSource, empty_state
@@ -58,9 +58,8 @@ class _Tally:
         probs_XK, labels_XK = (torch.cat(rows) for rows in zip(*self.rows, strict=True))
         if not len(probs_XK):
             return Group(0, 0.0, 0.0, self.names, 0.0, 0.0)
-        observed = Observed(probs_XK, labels_XK, torch.zeros(len(probs_XK), dtype=torch.bool), 0.0, 0.0)
         ours, detectors = (self.right / max(self.names, 1)).tolist()
-        return Group(len(probs_XK), mean_average_precision(observed), self.loss / self.pairs, self.names, ours, detectors)
+        return Group(len(probs_XK), mean_precision(probs_XK, labels_XK), self.loss / self.pairs, self.names, ours, detectors)
 
 
 @torch.no_grad()

@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
-from model.synth.body_people import PEOPLE, Person
+from model.synth.body_people import NAMED, PEOPLE, Person
 from model.synth.mesh import part_normals
 from model.synth.moment import BodyModel, Part
 
 SEED = 3
-TRAIN_EACH, TEST_EACH = 8, 9
+TRAIN_EACH, DRAWN_EACH, TEST_EACH = 8, 6, 9
 ANATOMIES = "anatomies.cache"
 
 
@@ -106,8 +106,8 @@ def orders() -> list[Order]:
 
     rng = np.random.default_rng(SEED)
     out: list[Order] = []
-    for split, each in (("test", TEST_EACH), ("train", TRAIN_EACH)):
-        people = [person for person in PEOPLE if person.split == split]
+    test, train = ([person for person in NAMED if person.split == split] for split in ("test", "train"))
+    for people, each in ((test, TEST_EACH), (train, TRAIN_EACH), (PEOPLE[len(NAMED) :], DRAWN_EACH)):
         deck: list[str] = []
         for person in people:
             mine: list[str] = []

@@ -3,10 +3,17 @@
 Shape numbers are anny's (0..1; gender 0 is male and 1 female; age 1/3 is a child of about ten, 2/3 a young adult, 1 an old person).
 """
 
+from colorsys import hsv_to_rgb
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
+
+import numpy as np
 
 Colour = tuple[int, int, int]
+_Word = TypeVar("_Word", bound=str)
+
+NUM_DRAWN, DRAWN_SEED = 48, 91
+"""People of train who are drawn instead of named: a head that reads bodies learns the dozen named ones by heart."""
 
 BROWN, BLACK, BLOND, GREY, RED, DARK = (82, 52, 32), (24, 20, 19), (165, 125, 75), (150, 148, 145), (125, 60, 30), (48, 33, 25)
 PALE, FAIR, OLIVE, TAN, BROWNISH, DEEP = (236, 196, 174), (219, 175, 148), (196, 150, 118), (168, 121, 90), (124, 84, 62), (84, 56, 44)
@@ -58,7 +65,7 @@ def _female(age: float, muscle: float, weight: float, height: float, face: tuple
 
 AFRICA, ASIA, EUROPE, MIXED = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (0.3, 0.3, 0.4)
 
-PEOPLE: tuple[Person, ...] = (
+NAMED: tuple[Person, ...] = (
     Person("t01", "train", 1.78, _male(0.60, 0.55, 0.45, 0.55, EUROPE), FAIR, BROWN, "short", "short", "trousers", "plain",
            (58, 92, 128), (40, 60, 90), (52, 56, 66), (60, 45, 35), 1),
     Person("t02", "train", 1.66, _female(0.58, 0.45, 0.40, 0.50, EUROPE), PALE, BLOND, "long", "long", "trousers", "stripe",
@@ -96,3 +103,47 @@ PEOPLE: tuple[Person, ...] = (
     Person("e06", "test", 1.57, _female(0.72, 0.42, 0.66, 0.46, ASIA), OLIVE, BROWN, "short", "short", "skirt", "dots",
            (64, 78, 140), (226, 222, 230), (90, 60, 74), (40, 36, 40), 106),
 )  # fmt: skip
+
+
+def _drawn(number: int) -> Person:
+    """A train identity that follows from its number: faces, shapes and clothes that nobody chose."""
+    rng = np.random.default_rng([DRAWN_SEED, number])
+    female, child = bool(rng.random() < 0.5), bool(rng.random() < 0.2)
+    age = rng.uniform(0.3, 0.4) if child else rng.uniform(0.55, 0.95)
+    muscle, weight, tall, proportions = rng.uniform((0.35, 0.25, 0.4, 0.4), (0.7, 0.8, 0.65, 0.8))
+    face = rng.dirichlet((0.5, 0.5, 0.5))
+    shape = Shape(float(female), float(age), float(muscle), float(weight), float(tall), float(proportions), *(float(part) for part in face))
+    height_m = rng.uniform(1.15, 1.5) if child else rng.normal(1.65 if female else 1.78, 0.06)
+    skins, hairs = (PALE, FAIR, OLIVE, TAN, BROWNISH, DEEP), (BROWN, BLACK, BLOND, GREY, RED, DARK)
+    lightness = float(face @ np.array([4.5, 1.5, 1.0])) + rng.normal(0.0, 0.6)
+    return Person(
+        f"d{number:02d}", "train", float(height_m), shape,
+        skin=_near(rng, skins[int(np.clip(round(lightness), 0, len(skins) - 1))], 12), hair=_near(rng, hairs[rng.integers(len(hairs))], 15),
+        hair_style=_one(rng, ("long", "long", "short") if female else ("short", "short", "short", "short" if child else "bald")),
+        sleeve=_one(rng, ("short", "long")),
+        bottom=_one(rng, ("trousers", "trousers", "shorts", "skirt") if female else ("trousers", "trousers", "shorts")),
+        pattern=_one(rng, ("plain", "plain", "stripe", "plaid", "denim", "dots")),
+        top=_any_colour(rng), top_other=_any_colour(rng), lower=_any_colour(rng), shoes=_any_colour(rng), seed=200 + number,
+    )  # fmt: skip
+
+
+def _one(rng: np.random.Generator, words: tuple[_Word, ...]) -> _Word:
+    return words[int(rng.integers(len(words)))]
+
+
+def _near(rng: np.random.Generator, colour: Colour, spread: float) -> Colour:
+    red, green, blue = (
+        int(value) for value in np.clip(np.array(colour) + rng.normal(0, 1, 3) * spread * 0.4 + rng.normal() * spread, 0, 255)
+    )
+    return red, green, blue
+
+
+def _any_colour(rng: np.random.Generator) -> Colour:
+    """As clothes are: a third grey, black or white, the rest of any hue, seldom loud."""
+    if rng.random() < 0.35:
+        return _near(rng, (grey := int(rng.uniform(20, 235)), grey, grey), 6)
+    red, green, blue = hsv_to_rgb(rng.random(), rng.uniform(0.25, 0.8), rng.uniform(0.25, 0.95))
+    return int(255 * red), int(255 * green), int(255 * blue)
+
+
+PEOPLE: tuple[Person, ...] = (*NAMED, *(_drawn(number) for number in range(NUM_DRAWN)))

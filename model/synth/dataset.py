@@ -13,6 +13,8 @@ from model.annotations import Clip, read_clip
 
 SPLITS = ("train", "test")
 ANNOTATION, VIDEO = "clip.json", "clip.mp4"
+APART_SHARE = 0.1
+"""Of the train split, its last clips: no weight is fitted on them, thresholds come from them."""
 
 Pictures = npt.NDArray[np.uint8]
 

@@ -16,6 +16,7 @@ from model.vocabulary import NULL_PREDICATES
 
 SHORT = {"in_front_of": "front", "on_the_side_of": "side", "looking_at": "looks", "have_it_on_the_back": "on back"}
 COLOURS = ((230, 60, 60), (60, 200, 90), (70, 130, 255), (240, 190, 40), (200, 90, 230), (60, 210, 220), (255, 140, 60), (160, 220, 60))
+GROUND = (20, 20, 20)
 LINE_PX = 11
 COLUMNS = 3
 
@@ -24,12 +25,16 @@ def write_sheet(path: Path, folder: Path, splits: Sequence[str], clips: dict[str
     """Evenly chosen clips of all splits, `num_clips` in all, each twice as large as it is."""
     chosen = [(split, number) for split in splits for number in _spread(len(clips[split]), num_clips // len(splits))]
     tiles = [_tile(clips[split][number], clip_folders(folder, split)[number], scale) for split, number in chosen]
+    grid(tiles, COLUMNS).save(path)
+
+
+def grid(tiles: Sequence[Image.Image], columns: int) -> Image.Image:
+    """Pictures in rows, each in a cell as large as the largest."""
     width, height = max(tile.width for tile in tiles), max(tile.height for tile in tiles)
-    rows = -(-len(tiles) // COLUMNS)
-    sheet = Image.new("RGB", (COLUMNS * width, rows * height), (20, 20, 20))
+    sheet = Image.new("RGB", (columns * width, -(-len(tiles) // columns) * height), GROUND)
     for index, tile in enumerate(tiles):
-        sheet.paste(tile, (index % COLUMNS * width, index // COLUMNS * height))
-    sheet.save(path)
+        sheet.paste(tile, (index % columns * width, index // columns * height))
+    return sheet
 
 
 def _spread(count: int, wanted: int) -> list[int]:
@@ -46,7 +51,7 @@ def draw_frame(picture_HW3: Pixels, frame: Frame, title: str, scale: int = 2) ->
     height, width, _ = picture_HW3.shape
     size = (width * scale, height * scale)
     text = _sentences(frame)
-    tile = Image.new("RGB", (size[0], size[1] + LINE_PX * 15), (20, 20, 20))
+    tile = Image.new("RGB", (size[0], size[1] + LINE_PX * 15), GROUND)
     tile.paste(Image.fromarray(picture_HW3).resize(size, Image.Resampling.BICUBIC), (0, 0))
     pen = ImageDraw.Draw(tile)
     for entity in frame.entities:

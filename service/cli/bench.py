@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from tqdm import tqdm
 
-from engines.factory import BACKENDS
+from engines.factory import BACKENDS, SHIPPED
 from service.cli.bench_engine import EngineResult, measure_engine
 from service.cli.bench_service import ServiceResult, measure_service
 from service.cli.bench_stream import StreamResult, measure_stream, own_service, rtmp_source
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=float, help="how long to measure each part (60 for a stream, else 10)")
     parser.add_argument("--backend", choices=BACKENDS, default="onnxruntime", help="engine to measure, and of the service that is started")
     parser.add_argument("--model-dir", type=Path, metavar="FOLDER", help="checkpoint; without it the shipped one")
+    parser.add_argument("--against", type=Path, metavar="FOLDER", help="with --engine: another checkpoint, in turns with the first")
     parser.add_argument("--max-pixels", type=int, metavar="N", help="pixels of the analysed picture")
     parser.add_argument("--policies", type=Path, metavar="PATH", help="policies to evaluate")
     parser.add_argument("--allow-network", action="append", metavar="CIDR", default=[], help="private network the stream may be in")
@@ -81,11 +82,12 @@ def run(args: argparse.Namespace) -> int:
 
 def _engine(args: argparse.Namespace, max_pixels: int) -> list[EngineResult]:
     with _bar("engine") as bar:
-        results = measure_engine(args.backend, args.model_dir, max_pixels, args.seconds or 10.0, lambda: _tick(bar))
+        folders = [args.model_dir or SHIPPED, *([args.against] if args.against else [])]
+        results = measure_engine(args.backend, folders, max_pixels, args.seconds or 10.0, lambda: _tick(bar))
     print(f"\nengine {args.backend}, canvas {results[0].width}x{results[0].height}")
-    print(f"{'threads':>8} {'p50 ms':>8} {'p95 ms':>8} {'FPS':>8} {'ratio':>8}")
+    print(f"{'checkpoint':12} {'threads':>8} {'p50 ms':>8} {'p95 ms':>8} {'FPS':>8} {'ratio':>8}")
     for result in results:
-        print(f"{result.threads:8} {result.p50_ms:8.2f} {result.p95_ms:8.2f} {result.fps:8.1f} {result.ratio:8.2f}")
+        print(f"{result.checkpoint:12} {result.threads:8} {result.p50_ms:8.2f} {result.p95_ms:8.2f} {result.fps:8.1f} {result.ratio:8.2f}")
     return results
 
 

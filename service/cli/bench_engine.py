@@ -1,9 +1,9 @@
-"""How fast an engine runs here: milliseconds a frame by number of threads, all settings taken in turns within one run."""
+"""How fast an engine runs here: milliseconds a frame by checkpoint and number of threads, all settings taken in turns within one run."""
 
 import os
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +19,9 @@ SOURCE_HW = (720, 1280)
 
 
 class EngineResult(Struct):
-    """One setting. `ratio` is its median over that of one thread, in the same run."""
+    """One setting. `ratio` is its median over that of the first checkpoint on one thread, in the same run."""
 
+    checkpoint: str
     threads: int
     width: int
     height: int
@@ -33,15 +34,17 @@ class EngineResult(Struct):
 
 
 def measure_engine(
-    backend: str, model_dir: Path | None, max_pixels: int, seconds: float, on_step: Callable[[], None]
+    backend: str, model_dirs: Sequence[Path], max_pixels: int, seconds: float, on_step: Callable[[], None]
 ) -> list[EngineResult]:
-    """Every thread count from one to the cores, on the canvas of a 1280x720 source. ValueError for a bad backend or checkpoint."""
+    """Every checkpoint on every thread count from one to the cores, on the canvas of a 1280x720 source. ValueError for a bad backend or
+    checkpoint."""
     counts = list(range(1, (os.cpu_count() or 1) + 1))[:8]
+    settings = [(folder, threads) for folder in model_dirs for threads in counts]
     engines: list[Engine] = []
     loads_s: list[float] = []
-    for threads in counts:
+    for folder, threads in settings:
         started_s = time.perf_counter()
-        engines.append(open_engine(backend, model_dir=model_dir, num_streams=1, max_pixels=max_pixels, threads=threads))
+        engines.append(open_engine(backend, model_dir=folder, num_streams=1, max_pixels=max_pixels, threads=threads))
         loads_s.append(time.perf_counter() - started_s)
     canvas = fit_canvas(*SOURCE_HW, max_pixels)
     pictures = [_picture(canvas.height, canvas.width, seed) for seed in range(8)]
@@ -50,8 +53,8 @@ def measure_engine(
         engine.close()
     base_ms = statistics.median(times_ms[0])
     return [
-        _result(threads, canvas.width, canvas.height, load_s, times, base_ms)
-        for threads, load_s, times in zip(counts, loads_s, times_ms, strict=True)
+        _result(folder.name, threads, canvas.width, canvas.height, load_s, times, base_ms)
+        for (folder, threads), load_s, times in zip(settings, loads_s, times_ms, strict=True)
     ]
 
 
@@ -76,10 +79,12 @@ def _run(engine: Engine, pictures: list[UInt8], count: int) -> list[float]:
     return times_ms
 
 
-def _result(threads: int, width: int, height: int, load_s: float, times_ms: list[float], base_ms: float) -> EngineResult:
+def _result(
+    checkpoint: str, threads: int, width: int, height: int, load_s: float, times_ms: list[float], base_ms: float
+) -> EngineResult:  # fmt: skip
     p50_ms = statistics.median(times_ms)
     p95_ms = float(np.percentile(times_ms, 95))
-    return EngineResult(threads, width, height, len(times_ms), load_s, p50_ms, p95_ms, 1000 / p50_ms, p50_ms / base_ms)
+    return EngineResult(checkpoint, threads, width, height, len(times_ms), load_s, p50_ms, p95_ms, 1000 / p50_ms, p50_ms / base_ms)
 
 
 def _picture(height: int, width: int, seed: int) -> UInt8:

@@ -9,7 +9,8 @@ MAX_BLOB_BYTES = 64 * 1024
 
 
 class StreamBlob(Struct, frozen=True, array_like=True):
-    """`prototypes` fp16 [P, D] and `counts` fp32 [P] are the model memory; the other bytes belong to the part they are named after."""
+    """`counts` fp32 [P] and `prototypes` fp16 of the slots whose count is not 0 are the model memory; the other bytes belong to the part
+    they are named after."""
 
     model_hash: str
     epoch: int

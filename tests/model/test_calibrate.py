@@ -1,5 +1,7 @@
 """Average precision and operating thresholds, by hand."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -51,16 +53,16 @@ def test_too_few_finds_prove_nothing() -> None:
     assert choose_threshold(torch.tensor([0.9, 0.8]), torch.tensor([1.0, 1.0]), fewest=3) == HIGHEST_THRESHOLD
 
 
-def observed(name: str, probs: list[float], labels: list[float]) -> Observed:
-    """Pairs of which only one predicate is said."""
-    row = MODERATION_V1.predicates.index(name)
+def observed(name: str, probs: list[float], labels: list[float], *, sure: list[bool] | None = None) -> Observed:
+    """Pairs of which only one predicate is said, rightly named."""
+    row, all_X = MODERATION_V1.predicates.index(name), torch.ones(len(probs), dtype=torch.bool)
     probs_XK, labels_XK = torch.zeros(len(probs), 26), torch.zeros(len(probs), 26)
     probs_XK[:, row], labels_XK[:, row] = torch.tensor(probs), torch.tensor(labels)
-    return Observed(probs_XK, labels_XK, torch.zeros(len(probs), dtype=torch.bool), 1.0, 1.0)
+    return Observed(probs_XK, labels_XK, ~all_X, all_X if sure is None else torch.tensor(sure), all_X, 1.0, 1.0)
 
 
-def scored(name: str, *seen: Observed) -> Score:
-    return next(one for one in score(*seen) if one.name == name)
+def scored(name: str, **sets: Observed) -> Score:
+    return next(one for one in score(sets) if one.name == name)
 
 
 @pytest.mark.parametrize(
@@ -71,16 +73,29 @@ def test_a_predicate_is_published_for_its_precision_on_enough_finds_and_nothing_
     name: str, right: int, wrong: int, published: bool
 ) -> None:
     seen = observed(name, [0.9] * (right + wrong), [1.0] * right + [0.0] * wrong)
-    assert scored(name, seen).published == published
+    assert scored(name, seen=seen).published == published
 
 
-def test_thresholds_come_from_one_set_and_figures_from_the_other() -> None:
-    """Chosen where all above .8 is right and all below wrong; measured where 1 of 4 finds is right and one true pair stays unfound."""
-    chosen_on = observed("eating", [0.85] * 40 + [0.7] * 40, [1.0] * 40 + [0.0] * 40)
-    measured = observed("eating", [0.9, 0.9, 0.9, 0.9, 0.2], [1.0, 0.0, 0.0, 0.0, 1.0])
-    found = scored("eating", measured, chosen_on)
-    assert (found.published, found.precision, found.recall, found.positives, found.found) == (True, 0.25, 0.5, 2, 4)
-    assert 0.6 < found.threshold <= 0.71
+def test_a_threshold_comes_from_the_first_set_that_proves_it_else_from_the_next() -> None:
+    few = observed("eating", [0.9] * 5, [1.0] * 5)
+    many = observed("eating", [0.85] * 40 + [0.7] * 40 + [0.2], [1.0] * 40 + [0.0] * 40 + [1.0])
+    found = scored("eating", few=few, many=many)
+    assert (found.measured_on, found.published, found.precision, found.positives, found.found) == ("many", True, 1.0, 41, 40)
+    assert found.threshold == pytest.approx(0.71)
+    assert scored("eating", many=many, few=few).measured_on == "many"
+    assert scored("eating", few=few, none=few).measured_on == "none"
+
+
+def test_pairs_with_an_unsure_end_count_neither_for_nor_against() -> None:
+    """Twenty sure finds, all right; the wrong ones have an end below the score from which anything is published."""
+    found = scored("eating", seen=observed("eating", [0.9] * 40, [1.0] * 20 + [0.0] * 20, sure=[True] * 20 + [False] * 20))
+    assert (found.published, found.precision, found.recall, found.positives, found.found) == (True, 1.0, 1.0, 20, 20)
+
+
+def test_what_is_called_by_a_wrong_name_is_wrong() -> None:
+    seen = observed("eating", [0.9] * 40, [1.0] * 40)
+    misnamed = replace(seen, named_X=torch.arange(40) < 30)
+    assert (scored("eating", seen=misnamed).published, scored("eating", seen=seen).published) == (False, True)
 
 
 def test_several_sets_are_observed_one_after_the_other() -> None:

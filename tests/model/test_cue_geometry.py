@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from model.cue_geometry import NUM_CUE_COLUMNS, NUM_HAND_VALUES, Others, pair_cues
+from model.cue_parts import without
 from model.entities import Cues, no_cues
 from model.geometry import to_height_units
 
@@ -80,3 +81,22 @@ def test_a_gaze_to_the_right_meets_what_stands_to_the_right_at_the_height_of_the
     found = columns(cues((0.5, 0.8), (0.5, 0.8), gaze), LAMP)
     assert float(found[COSINE]) == pytest.approx(cosine * 0.5 / (0.5**2 + 0.12**2) ** 0.5, abs=1e-4)
     assert (float(found[RAY]) > 0.8) == hits
+
+
+HANDS, HEAD_GAZE, POSTURE = slice(0, 2 * NUM_HAND_VALUES), slice(GAZE, GAZE + 9), slice(GAZE + 9, GAZE + 13)
+
+
+@pytest.mark.parametrize(("part", "own"), [("hands", HANDS), ("gaze", HEAD_GAZE), ("posture", POSTURE)])
+def test_a_missing_part_is_exactly_0_in_its_columns_and_changes_no_other(part: str, own: slice) -> None:
+    seen = cues((0.525, 0.45), (0.45, 0.8), (0.6, 0.0, 0.8))
+    whole, found = columns(seen), columns(without(seen, (part,)))
+    assert float(whole[own].abs().max()) > 0.4
+    assert float(found[own].abs().max()) == 0.0
+    rest = torch.ones(NUM_CUE_COLUMNS, dtype=torch.bool)
+    rest[own] = False
+    assert torch.equal(found[rest], whole[rest])
+
+
+def test_a_gaze_straight_into_the_picture_is_not_a_missing_one() -> None:
+    straight = columns(cues((0.5, 0.8), (0.5, 0.8), (0.0, 0.0, 1.0)))
+    assert float(straight[GAZE + 5]) == 1.0

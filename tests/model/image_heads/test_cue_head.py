@@ -108,7 +108,7 @@ def test_box_columns_say_which_sides_are_cut() -> None:
 
 def test_it_learns_to_find_a_hand_and_whether_it_touches() -> None:
     untrained = measure_cues(CueHead().eval(), made_people(200, 11))
-    head = fit_cues(made_people(256, 10), epochs=14, seed=1)
+    head = fit_cues(made_people(256, 10), epochs=40, seed=1)
     learned = measure_cues(head, made_people(200, 11))
     assert untrained.palms_found < 0.2
     assert learned.palms_found > 0.9

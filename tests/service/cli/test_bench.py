@@ -22,9 +22,11 @@ def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_video(tmp_path_factory.mktemp("video") / "small.mp4", size="320x192", fps=12)
 
 
-def test_every_thread_count_is_measured_in_the_same_run() -> None:
-    results = measure_engine("fake", None, PIXELS, 0.1, lambda: None)
-    assert [result.threads for result in results] == list(range(1, len(results) + 1))
+def test_every_checkpoint_and_thread_count_is_measured_in_the_same_run() -> None:
+    results = measure_engine("fake", [Path("one"), Path("other")], PIXELS, 0.1, lambda: None)
+    half = len(results) // 2
+    assert [result.threads for result in results] == [*range(1, half + 1)] * 2
+    assert [result.checkpoint for result in results] == ["one"] * half + ["other"] * half
     assert len({result.frames for result in results}) == 1
     assert results[0].ratio == 1.0
     assert all(0.0 < result.p50_ms <= result.p95_ms for result in results)

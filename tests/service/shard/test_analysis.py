@@ -166,7 +166,7 @@ def test_a_crowd_fits_one_blob_beside_the_prototype_memory() -> None:
     relations = [(index, "holding", (index + step) % 32, 0.95) for index in range(32) for step in (1, 2)]
     crowd = scene(things, relations, looks=range(32))
     assert len(run(analysis, [crowd] * 40)[-1].snapshot.edges) >= 64
-    memory = Memory(np.ones((spec().num_slots, spec().dim), np.float32), np.ones(spec().num_slots, np.float32))
+    memory = Memory(np.ones((193, spec().dim), np.float32), np.ones(193, np.float32))
     blob = encode_blob(make_blob("hash", 1, analysis.state(), memory))
     assert len(blob) <= MAX_BLOB_BYTES
 
