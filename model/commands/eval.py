@@ -14,6 +14,8 @@ from model.assemble import load_network
 from model.checkpoint import Manifest, read_manifest
 from model.commands.export import DEFAULT_FOLDER
 from model.evaluation.eval_set import EvalSet, path_for, read_set, tower_of, write_set
+from model.evaluation.failure_sheet import write_failures, write_found
+from model.evaluation.failures import outcomes
 from model.evaluation.frames import Int, class_groups
 from model.evaluation.look import look
 from model.evaluation.plot import draw_predicates
@@ -53,28 +55,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--limit", type=int, metavar="N", default=100, help="look at no more than so many clips of a set (100)")
     parser.add_argument("--exact-words", action="store_true", help="cup and bottle are two classes; without it Action Genome's 36 groups")
     parser.add_argument("--keep", action="store_true", help="keep what the image tower made of the clips, for runs without them")
+    parser.add_argument(
+        "--failures", type=Path, metavar="FILE.png", help="draw what is falsely said and missed on SynthHome (needs --data)"
+    )
+    parser.add_argument("--found", type=Path, metavar="FILE.png", help="draw what is rightly said on SynthHome (needs --data)")
     parser.add_argument("--threads", type=int, default=1, help="processor threads of the network")
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for the tables (JSON) and the pictures (PNG)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measure, print, write. Raises ValueError where there is nothing to measure on."""
+    """Measure, print, write. Raises ValueError where there is nothing to measure on or, with pictures asked for, nothing to draw."""
+    if (args.failures or args.found) and not args.data:
+        raise ValueError("--failures and --found draw on pictures: give --data, a folder made by `vigil data synth-home`")
     torch.set_num_threads(args.threads)
     started, machine, group_C = time.monotonic(), this_machine(), class_groups(args.exact_words)
     seen: dict[tuple[str, str], EvalSet] = {}
-    outcomes = [_measure(_load(folder), args, group_C, seen) for folder in (args.checkpoint, args.baseline) if folder]
+    loaded = [_load(folder) for folder in (args.checkpoint, args.baseline) if folder]
+    measured = [_measure(one, args, group_C, seen) for one in loaded]
     report = Report(
         machine=machine,
         class_matching="exact words" if args.exact_words else "Action Genome's groups",
         seconds=round(time.monotonic() - started, 1),
-        checkpoints=[outcome.report for outcome in outcomes],
-        gains=_gains(*outcomes) if len(outcomes) == 2 else [],
+        checkpoints=[outcome.report for outcome in measured],
+        gains=_gains(*measured) if len(measured) == 2 else [],
     )
     for one in report.checkpoints:
         print("\n".join(checkpoint_lines(one)), end="\n\n")
     if report.gains:
         print("\n".join(gain_lines(report.gains)), end="\n\n")
     print(f"classes matched by {report.class_matching}; intervals are 95 %; {report.seconds:.0f} s\nwritten: {_write(report, args.out)}")
+    if args.failures or args.found:
+        _draw(loaded[0], seen[(SYNTH_HOME, loaded[0].tower)], args, group_C)
     return 0
 
 
@@ -133,6 +144,16 @@ def _eval_set(name: str, loaded: Loaded, args: argparse.Namespace) -> EvalSet | 
 def _gains(new: Outcome, old: Outcome) -> list[Gain]:
     both = [name for name in new.measured if name in old.measured]
     return [gain for name in both for gain in gains(new.measured[name], new.thresholds, old.measured[name], old.thresholds)]
+
+
+def _draw(loaded: Loaded, eval_set: EvalSet, args: argparse.Namespace, group_C: Int) -> None:
+    """Pictures of what the checkpoint says and misses at its operating thresholds, those that were asked for."""
+    title, folders = f"{loaded.manifest.name} on {eval_set.name}", synth_home(args.data, args.limit)[0]
+    triplets = outcomes(_cases(loaded, eval_set, "sgdet"), thresholds_of(loaded.manifest).published_K, group_C)
+    for path, write in ((args.failures, write_failures), (args.found, write_found)):
+        if path:
+            write(path, title, triplets, folders)
+            print(f"{path}: look at it")
 
 
 def _write(report: Report, out: Path) -> Path:

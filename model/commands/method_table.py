@@ -1,4 +1,7 @@
-"""`vigil train-table`: the parts of the method and other people's ideas on the same data, seeds and steps; table, picture, JSON."""
+"""`vigil train-table`: the parts of the method and other people's ideas on the same data, seeds and steps; table, picture, JSON.
+
+Judged sets come from kept numbers (`vigil eval --keep`) of the detector's image tower; without them the table goes without.
+"""
 
 import argparse
 import functools
@@ -10,18 +13,28 @@ import torch
 from tqdm import tqdm
 
 from model.assemble import load_network
+from model.checkpoint import read_manifest
 from model.commands.export import DEFAULT_FOLDER
+from model.evaluation.eval_set import EvalSet, tower_of
 from model.evaluation.frames import CONSTRAINTS
-from model.machine import this_machine
+from model.machine import Machine, this_machine
 from model.rendered_samples import RenderedSamples
-from model.rivals.report import Figures, Report, draw_bars, figures, markdown
-from model.rivals.table import ROWS, Data, Setup, kept_or_run, seconds_a_step, with_gaps
+from model.rivals.adds import parts
+from model.rivals.cost import Cost, costs
+from model.rivals.kept_sets import counted, kept_digest, kept_paths, read_kept
+from model.rivals.over_time_section import newest, section
+from model.rivals.page import page
+from model.rivals.report import Report, draw_bars, figures
+from model.rivals.set_report import all_figures
+from model.rivals.table import ROWS, Data, Result, Setup, kept_or_run, seconds_a_step, untrained, with_gaps
 from model.samples import Plan, Samples
 from model.synth.dataset import ANNOTATION, SPLITS, clip_folders
 from model.train import CLIP_FRAMES, DIM, TrainingSet
 
 TEST_SEED = 4_000_037
 HEADLINE = "with"
+BASE = "plain"
+THREADS = 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--clip-batch", type=int, default=setup.clip_batch, help="clips a step")
     parser.add_argument("--passes", type=float, default=setup.rendered_passes, help="how often an epoch goes over the rendered clips")
     parser.add_argument("--hidden", type=float, default=setup.hidden, help="share of training pairs that lose their labels, for all rows")
-    parser.add_argument("--detector", type=Path, default=DEFAULT_FOLDER, help="checkpoint whose detector sees the rendered clips")
+    parser.add_argument("--detector", type=Path, default=DEFAULT_FOLDER, help="checkpoint whose detector sees the clips")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw the world")
+    parser.add_argument("--timed", type=int, default=20, metavar="N", help="frames a row that the whole network is timed on; 0 for none")
     parser.add_argument("--estimate", action="store_true", help="say how long it would take and stop")
     parser.add_argument("--kept", type=Path, default=Path("data/train-table"), help="where finished runs lie, so that a killed one goes on")
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for JSON, markdown and picture")
@@ -48,10 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run what is missing, seed by seed over all rows; print and write."""
-    torch.set_num_threads(1)
-    setup = _setup(args)
+    torch.set_num_threads(THREADS)
+    judged_files = kept_paths(tower_of(read_manifest(args.detector)))
+    setup, judged = _setup(args, judged_files), read_kept(judged_files)
     folder = args.kept / hashlib.sha256(msgspec.json.encode(setup)).hexdigest()[:12]
-    data = functools.cache(lambda: with_gaps(_data(setup, args.workers, args.detector), setup.hidden, setup.data_seed))
+    data = functools.cache(lambda: with_gaps(_data(setup, args.workers, args.detector, judged), setup.hidden, setup.data_seed))
     jobs = [(name, seed) for seed in range(args.first_seed, args.first_seed + args.seeds) for name in args.rows]
     if args.estimate:
         print(_estimate([job for job in jobs if not (folder / f"{job[0]}-{job[1]}.json").is_file()], setup, data()))
@@ -61,21 +76,47 @@ def run(args: argparse.Namespace) -> int:
         for name, seed in bar:
             bar.set_postfix_str(f"{name}, seed {seed}")
             results.append(kept_or_run(folder, setup, data, name, seed))
-    tables: dict[str, list[Figures]] = {constraint: figures(results, constraint) for constraint in CONSTRAINTS}
-    print(_words(tables[HEADLINE], setup, args.seeds))
-    for path in _write(Report(machine, setup, tables, results), args.out, args.seeds):
+    report = _report(machine, setup, judged, results, args)
+    text = page(report, args.seeds, section(newest(args.out)))
+    print(text)
+    for path in _write(report, text, args.out, args.seeds):
         print(f"written: {path}")
     return 0
 
 
-def _setup(args: argparse.Namespace) -> Setup:
+def _report(machine: Machine, setup: Setup, judged: list[EvalSet], results: list[Result], args: argparse.Namespace) -> Report:
+    counts, over_time = [counted(one) for one in judged], newest(args.out)
+    return Report(
+        machine=machine,
+        setup=setup,
+        tables={constraint: figures(results, constraint) for constraint in CONSTRAINTS},
+        counted=counts,
+        sets=all_figures(results, counts),
+        adds=parts(results),
+        costs=_costs(args.rows, args.detector, args.timed),
+        threads=THREADS,
+        over_time=over_time.name if over_time else "",
+        results=results,
+    )
+
+
+def _costs(rows: list[str], detector: Path, frames: int) -> list[Cost]:
+    """The plain row is timed in any case: it is what the others are held against."""
+    if frames < 1:
+        return []
+    network, prototypes = load_network(detector)
+    return costs({name: untrained(name) for name in dict.fromkeys([BASE, *rows])}, BASE, network, prototypes, frames)
+
+
+def _setup(args: argparse.Namespace, judged_files: list[Path]) -> Setup:
     rendered = args.data != "world"
     if args.seeds < 1 or args.epochs < 1 or (not rendered and args.scenes < 1):
         raise ValueError("a table needs at least one seed, one epoch and, without rendered clips, one scene")
     return Setup(
         data=args.data, scenes=args.scenes, clips=args.clips, test_clips=args.test_clips, epochs=args.epochs, batch=args.batch,
         clip_batch=args.clip_batch, hidden=args.hidden, rendered_passes=args.passes,
-        detector=str(args.detector.name) if rendered else "",
+        detector=f"{args.detector.name}, tower {tower_of(read_manifest(args.detector))}",
+        digest=clips_digest(Path(args.data)) if rendered else "", judged=kept_digest(judged_files),
     )  # fmt: skip
 
 
@@ -88,7 +129,7 @@ def clips_digest(folder: Path) -> str:
     return total.hexdigest()[:12]
 
 
-def _data(setup: Setup, workers: int, detector: Path) -> Data:
+def _data(setup: Setup, workers: int, detector: Path, judged: list[EvalSet]) -> Data:
     sets = []
     if setup.scenes:
         scenes = Samples(Plan(setup.scenes, 1, setup.data_seed), workers, DIM, "drawing scenes")
@@ -97,10 +138,11 @@ def _data(setup: Setup, workers: int, detector: Path) -> Data:
         clips = Samples(Plan(setup.clips, CLIP_FRAMES, setup.data_seed), workers, DIM, "drawing clips")
         sets.append(TrainingSet(clips, setup.clip_batch))
     if setup.data == "world":
-        return Data(sets, Samples(Plan(setup.test_clips, CLIP_FRAMES, setup.data_seed + TEST_SEED), workers, DIM, "drawing test clips"))
+        test = Samples(Plan(setup.test_clips, CLIP_FRAMES, setup.data_seed + TEST_SEED), workers, DIM, "drawing test clips")
+        return Data(sets, test, judged)
     network, folder = load_network(detector)[0], Path(setup.data)
     sets.append(TrainingSet(RenderedSamples(folder, "train", network, CLIP_FRAMES), setup.clip_batch, setup.rendered_passes))
-    return Data(sets, RenderedSamples(folder, "test", network, CLIP_FRAMES))
+    return Data(sets, RenderedSamples(folder, "test", network, CLIP_FRAMES), judged)
 
 
 def _estimate(jobs: list[tuple[str, int]], setup: Setup, data: Data) -> str:
@@ -111,24 +153,11 @@ def _estimate(jobs: list[tuple[str, int]], setup: Setup, data: Data) -> str:
     return f"{len(jobs)} runs of {steps} steps: about {total_s / 60:.0f} CPU minutes of training (seconds a step: {each})"
 
 
-def _words(table: list[Figures], setup: Setup, seeds: int) -> str:
-    """The table with what it was measured on."""
-    rendered = setup.data != "world"
-    held_out = f"the test clips of {setup.data}" if rendered else f"{setup.test_clips} held-out clips of the box world"
-    passes = f" and {setup.rendered_passes:g} passes of rendered clips" if rendered else ""
-    gaps = f"; {setup.hidden:.0%} of training pairs without labels, for every row" if setup.hidden else ""
-    return (
-        f"{markdown(table)}\n\nIn per cent, over reported entities of {held_out}, mean ± standard deviation over {seeds} seeds; "
-        f"{setup.epochs} epochs of {setup.scenes} scenes and {setup.clips} clips of the box world{passes}{gaps}."
-    )
-
-
-def _write(report: Report, folder: Path, seeds: int) -> list[Path]:
+def _write(report: Report, text: str, folder: Path, seeds: int) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{report.machine.measured_at[:19].replace(':', '')}-train-table-{report.machine.cores}core"
     paths = [folder / f"{stem}.{end}" for end in ("json", "md", "png")]
     paths[0].write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
-    words = [f"## {constraint} constraint\n\n{_words(table, report.setup, seeds)}\n" for constraint, table in report.tables.items()]
-    paths[1].write_text("\n".join(words), encoding="utf-8")
-    draw_bars(report.tables[HEADLINE], paths[2], f"{HEADLINE} constraint, {seeds} seeds")
+    paths[1].write_text(text, encoding="utf-8")
+    draw_bars(report.tables[HEADLINE], paths[2], f"{HEADLINE} constraint, reported entities, {seeds} seeds")
     return paths

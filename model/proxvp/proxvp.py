@@ -5,6 +5,8 @@
     c     <- c + eta (theta - c);  W <- (B + lam W0)(A + lam I)^-1                         every INNER_STEPS
     deploy (c, W)
 
+Both averages are young at first and must not hang on to the start, which knows nothing: the n-th turn counts for settle / (n + 1) until
+that falls below eta, or below the rate of A and B. So a short run's centre is an average of its last quarter, not of all it came through.
 The pull is the exact proximal step of mu/2 |theta - c|^2, apart from AdamW's scaling as weight decay is: p = lr mu / (1 + lr mu).
 """
 
@@ -29,13 +31,15 @@ HEAD_WEIGHTS = ("weight_delta", "bias")
 
 @dataclass(frozen=True, slots=True)
 class ProxSettings:
-    """How stiff, how slow and how long a memory. `follow` is eta, `rate` the share of a batch in A and B."""
+    """How stiff, how slow and how long a memory. `follow` is the lowest eta, `rate` the lowest share of a batch in A and B; both start
+    from 1 and fall as `settle` over turns (0: they are what they are from the first turn on)."""
 
     mu: float = 2.5
-    follow: float = 0.15
-    inner_steps: int = 8
+    follow: float = 0.04
+    inner_steps: int = 2
     observe_every: int = 2
     rate: float = 0.06
+    settle: float = 4.0
     lam: float = 1e-3
     geometry: bool = True
     centre: bool = True
@@ -44,6 +48,10 @@ class ProxSettings:
     def pull(self) -> float:
         """How far a step goes back to the centre."""
         return LEARNING_RATE * self.mu / (1.0 + LEARNING_RATE * self.mu)
+
+    def share(self, lowest: float, turn: int) -> float:
+        """How much of an average the newest counts, at its n-th turn (from 1)."""
+        return max(lowest, min(1.0, self.settle / (turn + 1)))
 
 
 class ProxVP(AdamW):
@@ -78,10 +86,13 @@ class ProxVP(AdamW):
                 if name not in HEAD_WEIGHTS:
                     one.lerp_(self.centre.get_parameter(name), self.settings.pull)
         self.count += 1
-        if self.count % self.settings.observe_every == 0:
-            self.statistics.absorb(self.weights_KE, batch_cells(self.centre, self.prototypes, batch), self.settings.rate)
-        if self.count % self.settings.inner_steps == 0:
-            move(self.centre, self.head, self.settings.follow)
+        turn, left = divmod(self.count, self.settings.observe_every)
+        if left == 0:
+            cells, rate = batch_cells(self.centre, self.prototypes, batch), self.settings.share(self.settings.rate, turn)
+            self.statistics.absorb(self.weights_KE, cells, rate)
+        turn, left = divmod(self.count, self.settings.inner_steps)
+        if left == 0:
+            move(self.centre, self.head, self.settings.share(self.settings.follow, turn))
             self._use(self.statistics.solve(self.ridge))
 
     def _use(self, weights_KE: Tensor) -> None:

@@ -1,18 +1,23 @@
 """The whole-method table for people: mean and spread over seeds as markdown, and as a picture of bars with whiskers (Pillow)."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from msgspec import Struct
 from PIL import Image, ImageDraw, ImageFont
 
 from model.evaluation.recall import AT
 from model.machine import Machine
-from model.rivals.table import ROWS, Result, Setup
+from model.rivals.adds import Adds
+from model.rivals.cost import Cost
+from model.rivals.kept_sets import Counted
+from model.rivals.set_report import SetFigures
+from model.rivals.table import ROWS, Result, Setup, over_seeds
 
 SCALE = 2
 WIDTH, BAR, GAP, LEFT, TOP, RIGHT = 900, 15, 16, 290, 46, 60
 INK, GRID, PAPER = (40, 40, 40), (228, 228, 228), (255, 255, 255)
+ONLINE = "+ association and relation filter (over time, above)"
 COLOURS = ((38, 84, 168), (230, 145, 36))
 
 
@@ -32,11 +37,18 @@ class Figures(Struct, frozen=True):
 
 
 class Report(Struct, frozen=True):
-    """What the JSON holds: the tables by constraint, and every run behind them."""
+    """What the JSON holds: the tables over reported entities by constraint, those on judged sets, what parts add, what rows cost, which
+    file says what happens over time, and every run behind it all."""
 
     machine: Machine
     setup: Setup
     tables: dict[str, list[Figures]]
+    counted: list[Counted]
+    sets: list[SetFigures]
+    adds: list[Adds]
+    costs: list[Cost]
+    threads: int
+    over_time: str
     results: list[Result]
 
 
@@ -49,18 +61,21 @@ def figures(results: list[Result], constraint: str) -> list[Figures]:
             continue
         at = [[one for one in result.at if one.constraint == constraint] for result in own]
         recall, mean_recall, f1 = (
-            [_spread([getattr(one[index], field) for one in at]) for index in range(len(AT))] for field in ("recall", "mean_recall", "f1")
+            [over_seeds([getattr(one[index], field) for one in at]) for index in range(len(AT))]
+            for field in ("recall", "mean_recall", "f1")
         )
-        quality, cpu_s = _spread([one.mean_average_precision for one in own]), _spread([one.cpu_s for one in own])
+        quality, cpu_s = over_seeds([one.mean_average_precision for one in own]), over_seeds([one.cpu_s for one in own])
         cost = own[0].parameters, own[0].flops
         out.append(Figures(name, row.title, len(own), recall, mean_recall, f1, quality, *cost, cpu_s))
     return out
 
 
-def markdown(table: list[Figures]) -> str:
-    """Recalls in per cent, mean ± standard deviation over seeds."""
+def markdown(table: list[Figures], costs: Sequence[Cost] = ()) -> str:
+    """Recalls in per cent, mean ± standard deviation over seeds; then what rows cost, as far as it was measured."""
     names = [f"{name}@{k}" for name in ("R", "mR", "F1") for k in AT]
-    lines = ["| row | " + " | ".join(names) + " | mAP | parameters | head MFLOP | CPU s |", "|" + "---|" * (len(names) + 5)]
+    names += ["mAP", "parameters", "head MFLOP", "CPU s", "network parameters", "network GFLOP", "FPS to plain", "ms"]
+    lines = ["| row | " + " | ".join(names) + " |", "|" + "---|" * (len(names) + 1)]
+    cost_of = {one.row: one for one in costs}
     for row in table:
         cells = [_cell(one, 100.0) for one in (*row.recall, *row.mean_recall, *row.f1)]
         cells += [
@@ -69,8 +84,15 @@ def markdown(table: list[Figures]) -> str:
             f"{row.flops / 1e6:.1f}",
             f"{row.cpu_s[0]:.0f}",
         ]
-        lines.append(f"| {row.title} | " + " | ".join(cells) + " |")
+        lines.append(f"| {row.title} | " + " | ".join([*cells, *_cost_cells(cost_of.get(row.row))]) + " |")
+    lines.append(f"| {ONLINE} | " + " | ".join("-" for _ in names) + " |")
     return "\n".join(lines)
+
+
+def _cost_cells(cost: Cost | None) -> list[str]:
+    if cost is None:
+        return ["-"] * 4
+    return [f"{cost.parameters / 1e6:.2f} M", f"{cost.flops / 1e9:.3f}", f"{cost.pace:.2f}", f"{cost.ms:.0f}"]
 
 
 def draw_bars(table: list[Figures], path: Path, heading: str) -> None:
@@ -96,11 +118,6 @@ def draw_bars(table: list[Figures], path: Path, heading: str) -> None:
     pen.line([LEFT * SCALE, (TOP - 6) * SCALE, LEFT * SCALE, (height - 20) * SCALE], GRID, SCALE)
     path.parent.mkdir(parents=True, exist_ok=True)
     sheet.resize((WIDTH, height), Image.Resampling.LANCZOS).save(path, optimize=True)
-
-
-def _spread(values: list[float]) -> tuple[float, float]:
-    numbers = np.array(values)
-    return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else 0.0
 
 
 def _cell(figure: tuple[float, float], scale: float, digits: int = 1) -> str:

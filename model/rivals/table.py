@@ -1,46 +1,49 @@
 """The whole-method table: every row trained on the same data, seeds and number of steps, and measured on the same held-out clips.
 
-Rows differ in how they are trained, in whether memory lasts from frame to frame, and in what reads predicates from the pair's embedding.
-No row's odds are moved to priors. Figures are over reported entities: what the detector misses is missing for every row alike.
-
-B batch, N entity slots.
+Rows differ in how they are trained, in whether memory lasts from frame to frame and of what kind it is, and in what reads predicates
+from the pair's embedding. No row's odds are moved to priors. Figures on the row's own test clips are over reported entities: what the
+detector misses is missing for every row alike. Those on judged sets (kept_sets.py) count everything annotated.
 """
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import torch
 from msgspec import Struct
-from torch.utils.flop_counter import FlopCounterMode
 
 from model.calibrate import mean_average_precision, observe
-from model.entities import Entities, no_cues
+from model.evaluation.eval_set import EvalSet
 from model.evaluation.frames import CONSTRAINTS, class_groups
 from model.evaluation.recall import AT, find, recall_at
 from model.priors import allowed
 from model.proxvp.methods import AdamW
+from model.rivals.cost import head_flops
 from model.rivals.group_learning import GroupHead, GroupLearning, predicate_counts
 from model.rivals.hidden import HiddenLabels
+from model.rivals.kept_sets import SetAt, judge
 from model.rivals.prototype_matching import PrototypeHead, PrototypeMatching
 from model.rivals.self_training import SelfTraining
-from model.rollout import ClipSource, empty_state
+from model.rollout import ClipSource
 from model.scene_head import NUM_PAIRS, SceneHead
 from model.source_cases import cases_of
-from model.suppression import NUM_ENTITIES
 from model.text import Prototypes
-from model.train import DIM, TRAIN_PAIRS, Recipe, Trainer, TrainingSet
+from model.train import DIM, TRAIN_PAIRS, Recipe, Trainer, TrainingSet, new_head
 from model.vocabulary import MODERATION_V1
+
+SHAPE = (DIM, len(MODERATION_V1.objects), len(MODERATION_V1.predicates))
 
 
 class Row(Struct, frozen=True):
-    """One row: how it is trained, whether memory lasts, and how it is called."""
+    """One row: how it is called, how it is trained, whether memory lasts and whether every thing and pair has a row in it."""
 
     title: str
     optimiser: str = "adamw_cosine"
     use_memory: bool = False
+    episodes: bool = False
     rival: str = ""
 
 
@@ -49,7 +52,9 @@ ROWS: dict[str, Row] = {
     "cosine": Row("plain head, AdamW + cosine"),
     "proxvp": Row("+ ProxVP", optimiser="proxvp"),
     "memory": Row("plain head, AdamW + cosine, memory", use_memory=True),
+    "episodes": Row("plain head, AdamW + cosine, episode memory", use_memory=True, episodes=True),
     "proxvp_memory": Row("+ ProxVP + memory", optimiser="proxvp", use_memory=True),
+    "proxvp_episodes": Row("+ ProxVP + episode memory", optimiser="proxvp", use_memory=True, episodes=True),
     "penet": Row("prototype matching, after PENet", rival="penet"),
     "st_sgg": Row("self-training, after ST-SGG", rival="st_sgg"),
     "gcl": Row("group learning, after GCL", rival="gcl"),
@@ -59,7 +64,7 @@ ROWS: dict[str, Row] = {
 
 class Setup(Struct, frozen=True):
     """What is shared by all rows. `data` is world or a folder of rendered clips; `hidden` the share of pairs that lose their labels;
-    `detector` and `digest` say which network sees the rendered clips and what they are."""
+    `detector`, `digest` and `judged` say which network sees the rendered clips, what they are, and what the kept judged sets hold."""
 
     data: str = "world"
     scenes: int = 4000
@@ -73,6 +78,7 @@ class Setup(Struct, frozen=True):
     rendered_passes: float = 1.0
     detector: str = ""
     digest: str = ""
+    judged: str = ""
 
 
 class At(Struct, frozen=True):
@@ -86,7 +92,7 @@ class At(Struct, frozen=True):
 
 
 class Result(Struct, frozen=True):
-    """One row with one seed. `flops` counts matrix products of one frame in the head, two a multiply-add."""
+    """One row with one seed. `flops` counts matrix products of one frame in the head, two each; `parameters` are those trained."""
 
     row: str
     seed: int
@@ -97,21 +103,23 @@ class Result(Struct, frozen=True):
     parameters: int
     flops: int
     cpu_s: float
+    judged: list[SetAt] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """What rows are trained on, and the clips that they are measured on."""
+    """What rows are trained on, and the clips that they are measured on: those of the same kind, and judged sets."""
 
     sets: Sequence[TrainingSet]
     test: ClipSource
+    judged: Sequence[EvalSet] = ()
 
 
 def with_gaps(data: Data, hidden: float, seed: int) -> Data:
     """The same data with a share of its training pairs unlabelled; the test stays whole."""
     if hidden == 0.0:
         return data
-    return Data([TrainingSet(HiddenLabels(one.source, hidden, seed), one.batch, one.passes) for one in data.sets], data.test)
+    return replace(data, sets=[TrainingSet(HiddenLabels(one.source, hidden, seed), one.batch, one.passes) for one in data.sets])
 
 
 def new_trainer(name: str, seed: int, setup: Setup, data: Data, state_file: Path | None = None) -> Trainer:
@@ -119,7 +127,8 @@ def new_trainer(name: str, seed: int, setup: Setup, data: Data, state_file: Path
     row = ROWS[name]
     recipe = Recipe(
         seed=seed, num_scenes=setup.scenes, num_clips=setup.clips, epochs=setup.epochs, batch=setup.batch, clip_batch=setup.clip_batch,
-        use_memory=row.use_memory, optimiser=row.optimiser, rendered=setup.data, rendered_passes=setup.rendered_passes,
+        use_memory=row.use_memory, episodes=row.episodes, optimiser=row.optimiser, rendered=setup.data,
+        rendered_passes=setup.rendered_passes,
     )  # fmt: skip
     trainer = Trainer(recipe, data.sets, state_file)
     if row.rival:
@@ -128,19 +137,28 @@ def new_trainer(name: str, seed: int, setup: Setup, data: Data, state_file: Path
 
 
 def _rival(name: str, trainer: Trainer, data: Data) -> AdamW:
-    shape = (DIM, len(MODERATION_V1.objects), len(MODERATION_V1.predicates), TRAIN_PAIRS)
     total_steps = trainer.recipe.epochs * trainer.steps_per_epoch
     torch.manual_seed(trainer.recipe.seed)
     if name == "penet":
-        matching = PrototypeHead(*shape)
-        matching.allowed_CK.copy_(allowed())
-        return PrototypeMatching(matching, total_steps, trainer.prototypes)
+        return PrototypeMatching(_matching_head(TRAIN_PAIRS), total_steps, trainer.prototypes)
     if name == "gcl":
-        groups = GroupHead(*shape, predicate_counts([one.source for one in data.sets]))
+        groups = GroupHead(*SHAPE, TRAIN_PAIRS, predicate_counts([one.source for one in data.sets]))
         groups.allowed_CK.copy_(allowed())
         return GroupLearning(groups, total_steps, trainer.prototypes)
     assert name == "st_sgg"
     return SelfTraining(trainer.head, total_steps, trainer.prototypes)
+
+
+def _matching_head(num_pairs: int) -> PrototypeHead:
+    head = PrototypeHead(*SHAPE, num_pairs)
+    head.allowed_CK.copy_(allowed())
+    return head
+
+
+def untrained(name: str) -> SceneHead:
+    """A head of the shape that a row deploys: of group learning the last classifier alone, which is a plain head."""
+    row = ROWS[name]
+    return _matching_head(NUM_PAIRS) if row.rival == "penet" else new_head(NUM_PAIRS, episodes=row.episodes)
 
 
 def run_one(name: str, seed: int, setup: Setup, data: Data, state_file: Path | None = None) -> Result:
@@ -152,7 +170,8 @@ def run_one(name: str, seed: int, setup: Setup, data: Data, state_file: Path | N
     quality = mean_average_precision(observe(head, trainer.prototypes, data.test, use_memory=use_memory))
     parameters = sum(one.numel() for one in head.parameters() if one.requires_grad)
     figures = measure(head, trainer.prototypes, data.test, use_memory=use_memory)
-    return Result(name, seed, trainer.steps_done, loss, figures, quality, parameters, head_flops(head, trainer.prototypes), cpu_s)
+    judged, flops = judge(head, trainer.prototypes, data.judged, use_memory=use_memory), head_flops(head, trainer.prototypes)
+    return Result(name, seed, trainer.steps_done, loss, figures, quality, parameters, flops, cpu_s, judged)
 
 
 def kept_or_run(folder: Path, setup: Setup, data: Callable[[], Data], name: str, seed: int) -> Result:
@@ -180,6 +199,12 @@ def seconds_a_step(name: str, setup: Setup, data: Data, steps: int = 6) -> float
     return (time.process_time() - begun) / max(done, 1)
 
 
+def over_seeds(values: Sequence[float]) -> tuple[float, float]:
+    """Mean and standard deviation; of one value there is no deviation: 0."""
+    numbers = np.array(values)
+    return float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else 0.0
+
+
 def measure(head: SceneHead, prototypes: Prototypes, source: ClipSource, *, use_memory: bool) -> list[At]:
     """Recall figures under every constraint, from the fourth frame of each clip on."""
     cases, group_C = list(cases_of(head, prototypes, source, use_memory=use_memory)), class_groups()
@@ -190,16 +215,3 @@ def measure(head: SceneHead, prototypes: Prototypes, source: ClipSource, *, use_
             at = recall_at(hits, k, resamples=2)
             out.append(At(constraint, k, at.recall.value, at.mean_recall.value, at.f1))
     return out
-
-
-@torch.no_grad()
-def head_flops(head: SceneHead, prototypes: Prototypes) -> int:
-    """Matrix products for one frame of 32 entities and 32 pairs, two operations a multiply-add."""
-    boxes_BN4 = torch.rand(1, NUM_ENTITIES, 4, generator=torch.Generator().manual_seed(0)).sort(2).values
-    probs_BNC = torch.full((1, NUM_ENTITIES, len(MODERATION_V1.objects)), 0.5)
-    entities = Entities(boxes_BN4, torch.ones(1, NUM_ENTITIES), probs_BNC, torch.zeros(1, NUM_ENTITIES, DIM), no_cues(boxes_BN4))
-    head.num_pairs = NUM_PAIRS
-    state = empty_state(head, 1)
-    with FlopCounterMode(display=False) as counter:
-        head(entities, torch.ones(1), state.memory_BPD, state.counts_BP, torch.ones(1), *prototypes)
-    return int(counter.get_total_flops())

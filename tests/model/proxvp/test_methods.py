@@ -37,7 +37,7 @@ def proxvp(settings: ProxSettings | None = None) -> ProxVP:
 
 
 def test_within_an_inner_loop_only_the_network_moves_then_the_centre_follows_and_the_head_is_solved_for(batch: Batch) -> None:
-    method = proxvp(ProxSettings(inner_steps=3, observe_every=1))
+    method = proxvp(ProxSettings(inner_steps=3, observe_every=1, settle=0.0))
     started = copy.deepcopy(method.centre.state_dict())
     go(method, batch, 2)
     assert all(torch.equal(value, started[name]) for name, value in method.centre.state_dict().items())
@@ -48,6 +48,22 @@ def test_within_an_inner_loop_only_the_network_moves_then_the_centre_follows_and
     for head in (method.head, method.centre):
         assert torch.allclose(weights_of(head, PROTOTYPES_128), method.weights_KE, atol=1e-5)
     assert not torch.equal(method.centre.weight_delta, started["weight_delta"])
+
+
+def test_young_averages_count_the_newest_for_settle_over_turns_and_never_less_than_their_lowest_share() -> None:
+    """4 / (n + 1): 2, 1.3, 1, then 4/5 at the fourth turn; below .04 from the hundredth on."""
+    settings = ProxSettings(settle=4.0)
+    assert [settings.share(0.04, turn) for turn in (1, 3, 4, 7, 99, 1000)] == pytest.approx([1.0, 1.0, 0.8, 0.5, 0.04, 0.04])
+    assert ProxSettings(settle=0.0).share(0.15, 1) == 0.15
+
+
+def test_the_first_turns_of_the_centre_go_all_the_way_and_later_ones_less(batch: Batch) -> None:
+    method = proxvp(ProxSettings(inner_steps=1, observe_every=1))
+    go(method, batch, 3)
+    assert torch.allclose(method.centre.place.weight, method.head.place.weight)
+    before = method.centre.place.weight.detach().clone()
+    go(method, batch, 1)
+    assert torch.allclose(method.centre.place.weight, before.lerp(method.head.place.weight.detach(), 0.8), atol=1e-7)
 
 
 def test_the_gradient_never_moves_the_head_and_the_pull_is_the_exact_proximal_step(batch: Batch) -> None:

@@ -3,15 +3,19 @@
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 import torch
 from PIL import Image
 
+from model.commands import method_table
 from model.commands.method_table import clips_digest
+from model.evaluation.eval_set import path_for
 from model.evaluation.frames import class_groups
 from model.evaluation.recall import find, recall_at
-from model.rivals.report import draw_bars, figures, markdown
-from model.rivals.table import ROWS, At, Data, Result, Setup, kept_or_run, new_trainer, run_one, with_gaps
+from model.evaluation.sources import REALMINI
+from model.rivals.report import Report, draw_bars, figures, markdown
+from model.rivals.table import ROWS, At, Data, Result, Setup, kept_or_run, new_trainer, run_one, untrained, with_gaps
 from model.samples import Plan, Samples
 from model.source_cases import cases_of
 from model.text import load_prototypes
@@ -41,6 +45,12 @@ def test_the_rows_that_differ_only_by_rival_start_from_the_same_trunk(data: Data
     for head in heads[1:]:
         for name, weight in heads[0].pair.state_dict().items():
             torch.testing.assert_close(weight, head.pair.state_dict()[name])
+
+
+def test_the_rows_with_episodes_have_a_row_for_every_thing_and_pair(data: Data) -> None:
+    slots = {name: new_trainer(name, 0, SETUP, data).method.head.num_slots for name in ROWS}
+    assert {name for name, count in slots.items() if count == slots["plain"] + 64} == {"episodes", "proxvp_episodes"}
+    assert all(untrained(name).num_slots == count for name, count in slots.items())
 
 
 def test_a_killed_row_ends_with_the_same_weights(tmp_path: Path, data: Data) -> None:
@@ -127,15 +137,24 @@ def test_the_table_has_means_and_spreads_over_seeds_in_the_order_of_rows(tmp_pat
         assert len(picture.convert("RGB").getcolors(1 << 20) or []) > 3
 
 
-def test_the_command_writes_its_table_and_estimates_without_running(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_writes_its_table_and_estimates_without_running(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(method_table, "kept_paths", lambda tower: [path_for(REALMINI, tower)])
     size = ["--scenes", "32", "--clips", "2", "--test-clips", "2", "--epochs", "1", "--seeds", "1", "--rows", "cosine", "gcl"]
-    places = ["--kept", str(tmp_path / "kept"), "--out", str(tmp_path / "out")]
+    places = ["--kept", str(tmp_path / "kept"), "--out", str(tmp_path / "out"), "--timed", "1"]
     assert main(["train-table", *size, *places, "--estimate"]) == 0
     assert "2 runs of 2 steps: about" in capsys.readouterr().out
     assert not (tmp_path / "kept").exists()
     assert main(["train-table", *size, *places]) == 0
-    assert "group learning, after GCL" in capsys.readouterr().out
-    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".json", ".md", ".png"]
+    said = capsys.readouterr().out
+    assert "group learning, after GCL" in said
+    assert "## realmini, predcls: 16 clips, 78 frames, 1377 true triplets" in said
+    (table, words, _) = sorted((tmp_path / "out").iterdir())
+    assert [path.suffix for path in sorted((tmp_path / "out").iterdir())] == [".json", ".md", ".png"]
+    assert words.read_text() in said
+    report = msgspec.json.decode(table.read_bytes(), type=Report)
+    assert [cost.row for cost in report.costs] == ["plain", "cosine", "gcl"]
     assert main(["train-table", "--seeds", "0"]) == 2
 
 

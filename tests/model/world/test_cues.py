@@ -31,7 +31,7 @@ class Look:
     posed: Posed
     sight: Sight
     looks: Directions
-    away_S3: np.ndarray
+    axes: tuple[np.ndarray, ...]
     seen: SeenPeople
 
 
@@ -47,7 +47,7 @@ def look() -> Look:
     contact_SQA[..., 0] = True
     quirks = draw_cue_quirks(rng, (COUNT, 2))
     seen = look_at_people(rng, posed, camera, sight, looks, contact_SQA, quirks, np.zeros(COUNT, bool))
-    return Look(posed, sight, looks, axes_of(camera)[2], seen)
+    return Look(posed, sight, looks, axes_of(camera), seen)
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +62,30 @@ def _scale(look: Look) -> np.ndarray:
     return longer
 
 
-def test_palms_are_off_by_four_to_six_hundredths_of_a_person_and_left_comes_first(look: Look) -> None:
+def test_palms_are_off_by_about_a_tenth_of_a_person_and_left_comes_first(look: Look) -> None:
     right_to_left = look.sight.hands_SQA2[:, :, ::-1]
     error = np.linalg.norm(look.seen.hands_SQA2 - right_to_left, axis=-1) / _scale(look)[..., None]
     good = look.sight.hand_free_SQA[..., ::-1] & look.seen.known_SQ[..., None] & look.posed.people.present_SQ[..., None]
-    assert 0.03 < np.median(error[good]) < 0.06
+    assert 0.08 < np.median(error[good]) < 0.11
 
 
-def test_contact_is_right_in_about_85_of_100_of_the_seen_hands(look: Look) -> None:
+def test_contact_is_right_in_about_65_of_100_of_the_seen_hands(look: Look) -> None:
     good = look.sight.hand_free_SQA[..., ::-1] & look.seen.known_SQ[..., None]
     said = look.seen.contact_SQA > 0.5
     good &= (_scale(look) > LARGE_PERSON)[..., None]
-    assert 0.78 < said[..., 1][good[..., 1]].mean() < 0.92
-    assert 0.78 < (~said[..., 0])[good[..., 0]].mean() < 0.92
+    assert 0.6 < said[..., 1][good[..., 1]].mean() < 0.72
+    assert 0.6 < (~said[..., 0])[good[..., 0]].mean() < 0.72
 
 
-def test_the_head_points_where_the_face_does_within_about_20_degrees(look: Look) -> None:
+def test_the_head_points_where_the_face_does_within_about_33_degrees(look: Look) -> None:
     good = look.seen.known_SQ & look.sight.head_seen_SQ
-    depth = (look.looks.face_SQ3 * look.away_S3[:, None]).sum(-1)
-    assert np.corrcoef(look.seen.gaze_SQ3[..., 2][good], depth[good])[0, 1] > 0.8
+    depth = (look.looks.face_SQ3 * look.axes[2][:, None]).sum(-1)
+    assert np.corrcoef(look.seen.gaze_SQ3[..., 2][good], depth[good])[0, 1] > 0.7
+    right, down, forward = (axis[:, None] for axis in look.axes)
+    true_SQ3 = np.stack([(look.looks.face_SQ3 * axis).sum(-1) for axis in (right, down, forward)], -1)
+    angle = np.degrees(np.arccos((look.seen.gaze_SQ3 * true_SQ3).sum(-1).clip(-1, 1)))
+    large = good & (_scale(look) > LARGE_PERSON)
+    assert 26 < np.median(angle[large]) < 40
     np.testing.assert_allclose(np.linalg.norm(look.seen.gaze_SQ3, axis=-1)[look.seen.known_SQ], 1.0, atol=1e-5)
 
 
