@@ -6,13 +6,13 @@ import model
 from engines.protocol import Engine
 
 BACKENDS = ("onnxruntime", "fake")
-SHIPPED = Path(model.__file__).parent / "checkpoints" / "nano-v0"
+SHIPPED = Path(model.__file__).parent / "checkpoints" / "nano-v1"
 
 
 def open_engine(backend: str, *, model_dir: Path | None = None, num_streams: int, max_pixels: int, threads: int = 0) -> Engine:
     """A loaded, warmed-up engine with `num_streams` empty memory slots.
 
-    `model_dir` None is the shipped nano-v0; `threads` 0 is one per core. Raises ValueError with a sentence when the backend is
+    `model_dir` None is the shipped nano-v1; `threads` 0 is one per core. Raises ValueError with a sentence when the backend is
     unknown or the checkpoint is missing, torn or foreign.
     """
     if backend == "fake":

@@ -26,21 +26,18 @@ ON_AT, OFF_AT = 0.5, -0.5
 
 
 class Pace(Struct, frozen=True, forbid_unknown_fields=True):
-    """How long a relation lasts (`on_s`), how long it stays away (`off_s`), and how long evidence takes to count fully, in seconds;
-    and the probability that says nothing, where it is not the predicate's threshold (`centre`; 0: the threshold)."""
+    """How long a relation lasts (`on_s`), how long it stays away (`off_s`), and how long evidence takes to count fully, in seconds."""
 
     on_s: float = 3.0
     off_s: float = 12.0
     evidence_s: float = 0.14
-    centre: float = 0.0
 
 
 class BeliefFilter:
-    """The steps for K predicates with their thresholds and paces. Pure: beliefs go in and come out."""
+    """The steps for K predicates with their paces around their thresholds. Pure: beliefs go in and come out."""
 
     def __init__(self, thresholds: Sequence[float], paces: Sequence[Pace]) -> None:
-        centres = [pace.centre or threshold for pace, threshold in zip(paces, thresholds, strict=True)]
-        self._centre_K = logit(np.array(centres, np.float64))
+        self._centre_K = logit(np.array(thresholds, np.float64))
         self._on_K, self._off_K, self._evidence_K = np.array(
             [(pace.on_s, pace.off_s, pace.evidence_s) for pace in paces], np.float64
         ).reshape(-1, 3).T  # fmt: skip

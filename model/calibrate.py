@@ -23,9 +23,9 @@ from model.text import Prototypes
 from model.vocabulary import MODERATION_V1, NULL_PREDICATES
 
 AIMED_PRECISION = 0.85
-AIMED_INSTEAD = {"holding": 0.75, "behind": 0.8, "on_the_side_of": 0.8, "touching": 0.75, "leaning_on": 0.75}
-"""A threshold is the centre of the relation filter, which asks for evidence beyond it for some time: single frames may be less precise
-than what is published in the end."""
+AIMED_INSTEAD = dict.fromkeys(("holding", "touching", "leaning_on", "above", "in_front_of", "behind", "on_the_side_of"), 0.75)
+"""What hands do and where things are, against what carries or clothes a person. A threshold is the centre of the relation filter, which
+asks for evidence beyond it for some time: single frames may be less precise than what is published in the end."""
 FEWEST_FOUND = 20
 """Finds above a threshold without which its precision means nothing."""
 LOWEST_THRESHOLD = 0.35

@@ -3,6 +3,7 @@
 S relations followed over F frames, K predicates. A relation is a (person, thing) pair that the head saw in a clip.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,6 @@ PRIOR_STAYS = 5.0
 SHORTEST_S, LONGEST_ON_S, LONGEST_OFF_S = 1.0, 10.0, 30.0
 """Stays longer than the clips that teach them cannot be told from one another."""
 EVIDENCE_S = (0.08, 0.14, 0.25, 0.4, 0.7, 1.2)
-CENTRES = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 MIN_ON_FRAMES = 200
 MAX_FLICKER = 1.5
 MIN_RECALL = 0.01
@@ -106,14 +106,17 @@ def _followed(frames: list[tuple[Tensor, Tensor, Tensor]], dt_BF: Tensor) -> Fol
     )
 
 
-def fit_paces(followed: Followed, aimed_precision: float) -> tuple[Pace, ...]:
-    """For each predicate the lengths of its stays, then the evidence time and centre that find most at the aimed precision.
+def fit_paces(followed: Followed, thresholds: Sequence[float], aimed_precision: float) -> tuple[Pace, ...]:
+    """For each predicate the lengths of its stays, then the evidence time that finds most at the aimed precision, around its threshold.
 
     The least log loss chose slow evidence and found less at the same precision (model/LOG.md)."""
     on_K, off_K = _stays(followed)
     known_K = (followed.true_SFK & followed.seen_SF[..., None]).sum((0, 1)) >= MIN_ON_FRAMES
     rows = tqdm(range(len(on_K)), desc="fitting paces", unit="predicate")
-    return tuple(_fit_one(followed.only(k), on_K[k], off_K[k], aimed_precision) if known_K[k] else PRIOR_PACE for k in rows)
+    return tuple(
+        _fit_one(followed.only(k), thresholds[k], (float(on_K[k]), float(off_K[k])), aimed_precision) if known_K[k] else PRIOR_PACE
+        for k in rows
+    )
 
 
 def _stays(followed: Followed) -> tuple[Floats, Floats]:
@@ -129,10 +132,10 @@ def _stays(followed: Followed) -> tuple[Floats, Floats]:
     return stays[0], stays[1]
 
 
-def _fit_one(one: Followed, on_s: float, off_s: float, aimed_precision: float) -> Pace:
+def _fit_one(one: Followed, threshold: float, stays_s: tuple[float, float], aimed_precision: float) -> Pace:
     """The highest recall among those precise and steady enough; where none is, the most precise that publishes anything."""
-    trials = [Pace(float(on_s), float(off_s), evidence_s, centre) for evidence_s in EVIDENCE_S for centre in CENTRES]
-    figures = [compare(one, switched(beliefs(one, BeliefFilter([0.5], [pace])))) for pace in trials]
+    trials = [Pace(*stays_s, evidence_s) for evidence_s in EVIDENCE_S]
+    figures = [compare(one, switched(beliefs(one, BeliefFilter([threshold], [pace])))) for pace in trials]
     steady = [row for row, figure in enumerate(figures) if figure.flicker <= MAX_FLICKER and figure.recall > MIN_RECALL]
     good = [row for row in steady if figures[row].precision >= aimed_precision]
     if good:

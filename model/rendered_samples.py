@@ -3,8 +3,10 @@
 S frames, B batch, N entity slots, C object classes, D embedding, K predicates, V body columns.
 """
 
+import copy
 import hashlib
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -31,6 +33,8 @@ FIRST_DT_S = 0.2
 MIN_PAIRS = 50
 """Pairs with a class below which nobody knows how often a predicate holds of it."""
 CACHE_FORMAT = 1
+AT_ONCE = 2
+"""More frames at once cost more time a frame: activations outgrow the caches."""
 
 Half = npt.NDArray[np.float16]
 Float = npt.NDArray[np.float32]
@@ -65,20 +69,29 @@ class RenderedSamples:
         shapes = {(clip.width, clip.height) for clip in annotations}
         if len(lengths) != 1 or len(shapes) != 1:
             raise ValueError(f"clips of {folder / split} differ in length or size: {sorted(lengths)} frames of {sorted(shapes)}")
-        (length,), ((width, height),) = lengths, shapes
-        if not 1 <= num_frames <= length:
-            raise ValueError(f"a window of {num_frames} frames does not fit into clips of {length}")
-        self.num_frames = num_frames
-        starts = range(0, length - num_frames + 1, num_frames)
-        self._first_W = np.array([clip * length + start for clip in range(len(folders)) for start in starts])
-        self.num_clips = len(self._first_W)
+        (self.clip_frames,), ((width, height),) = lengths, shapes
+        self._cut(len(folders), num_frames)
         self._aspect = width / height
         frames = [frame for clip in annotations for frame in clip.frames]
         times_S = np.array([frame.time_s for frame in frames], np.float32)
         self._dt_S = np.diff(times_S, prepend=times_S[0]).astype(np.float32)
-        self._dt_S[::length] = FIRST_DT_S
+        self._dt_S[:: self.clip_frames] = FIRST_DT_S
         self._blurred_S = np.array([frame.blurred for frame in frames])
         self._seen = _see_all(folders, annotations, network, cache or folder / "seen")
+
+    def whole(self) -> "RenderedSamples":
+        """The same clips, each as one window."""
+        other = copy.copy(self)
+        other._cut(len(self._dt_S) // self.clip_frames, self.clip_frames)
+        return other
+
+    def _cut(self, num_clips: int, num_frames: int) -> None:
+        if not 1 <= num_frames <= self.clip_frames:
+            raise ValueError(f"a window of {num_frames} frames does not fit into clips of {self.clip_frames}")
+        self.num_frames = num_frames
+        starts = range(0, self.clip_frames - num_frames + 1, num_frames)
+        self._first_W = np.array([clip * self.clip_frames + start for clip in range(num_clips) for start in starts])
+        self.num_clips = len(self._first_W)
 
     def batches(self, size: int, generator: torch.Generator | None) -> list[Tensor]:
         """Clip numbers in batches; shuffled where a generator is given."""
@@ -157,8 +170,9 @@ def _digest_of_weights(network: Nano) -> str:
 @torch.no_grad()
 def _see(folder: Path, clip: Annotation, network: Nano, path: Path) -> _Seen:
     """One clip through the network; about 60 ms a frame on an idle core."""
-    found = network.entities(torch.from_numpy(frames_of(folder)), NUM_CLASSES)
-    rows = _rows(found, list(clip.frames))
+    images_SHW3, parts = torch.from_numpy(frames_of(folder)), range(0, len(clip.frames), AT_ONCE)
+    found = ((network.entities(images_SHW3[at : at + AT_ONCE], NUM_CLASSES), clip.frames[at : at + AT_ONCE]) for at in parts)
+    rows = [row for entities, frames in found for row in _rows(entities, frames)]
     seen = _Seen(**{field.name: np.stack([row[field.name] for row in rows]) for field in fields(_Seen)})
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.stem}.{os.getpid()}.npz")
@@ -167,7 +181,7 @@ def _see(folder: Path, clip: Annotation, network: Nano, path: Path) -> _Seen:
     return seen
 
 
-def _rows(found: Entities, frames: list[Frame]) -> list[dict[str, Any]]:
+def _rows(found: Entities, frames: Sequence[Frame]) -> list[dict[str, Any]]:
     cues = found.cues
     columns = [cues.hands_BNH2.flatten(2), cues.hand_seen_BNH, cues.contact_BNH, cues.gaze_BN3, cues.face_BN.unsqueeze(2)]
     columns_BNV = torch.cat([*columns, cues.posture_BN4, cues.known_BN.unsqueeze(2)], 2).numpy()

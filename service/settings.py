@@ -18,7 +18,7 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port of API and page; 0 takes a free one.")
     redis_url: str | None = Field(None, description="redis:// or rediss:// of your own server; unset starts the embedded one.")
     data_dir: Path | None = Field(None, description="Folder where the embedded server keeps its state; unset: a temporary one.")
-    model_dir: Path | None = Field(None, description="Checkpoint folder; unset: the shipped nano-v0.")
+    model_dir: Path | None = Field(None, description="Checkpoint folder; unset: the shipped nano-v1.")
     engine: str = Field("onnxruntime", description="Backend that runs the network: onnxruntime, or fake for tests.")
     engine_threads: int = Field(0, ge=0, description="CPU threads of the engine; 0 takes one per core.")
     max_pixels: int = Field(

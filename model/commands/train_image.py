@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of `vigil train-image`."""
     parser.add_argument("--data", type=Path, default=Path("data/synth-home"), help="SynthHome folder (vigil data synth-home)")
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="checkpoint folder; its detector.safetensors must be there")
-    parser.add_argument("--cue-epochs", type=int, default=14)
-    parser.add_argument("--class-epochs", type=int, default=6)
+    parser.add_argument("--cue-epochs", type=int, default=8)
+    parser.add_argument("--class-epochs", type=int, default=12)
     parser.add_argument("--limit", type=int, default=0, help="use only so many clips of each split (0: all)")
     parser.add_argument("--seed", type=int, default=7)
 

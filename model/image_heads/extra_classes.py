@@ -1,10 +1,12 @@
 """Boxes and classes of Action Genome's things that COCO lacks: a third head on the frozen pyramid, beside the detector's two.
 
-The detector's own output is not touched; what this head finds stands behind it (model/suppression.py).
-B batch, E extra classes, A anchors of all levels, F features.
+The detector's own output is not touched; what this head finds stands behind it (model/suppression.py). It leaves out the finest level:
+three quarters of the cells lie there, and nothing that small was ever found with trust (model/LOG.md).
+B batch, E extra classes, A anchors of its levels, F features.
 """
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +17,10 @@ from model.detector import NUM_FEATURES, Detections
 from model.vocabulary import ACTION_GENOME_ONLY
 
 NUM_EXTRA = len(ACTION_GENOME_ONLY)
-DEPTH = 2
+FIRST_LEVEL = 1
+"""Of the pyramid: cells of 16 pixels and more."""
+WIDTH = 96
+DEPTH = 3
 START_CHANCE = 0.005
 
 
@@ -24,22 +29,24 @@ class ExtraClasses(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.depthwise = nn.ModuleList(nn.Conv2d(NUM_FEATURES, NUM_FEATURES, 3, padding=1, groups=NUM_FEATURES) for _ in range(DEPTH))
-        self.pointwise = nn.ModuleList(nn.Conv2d(NUM_FEATURES, NUM_FEATURES, 1) for _ in range(DEPTH))
-        self.predict = nn.Conv2d(NUM_FEATURES, (NUM_EXTRA + 4) * len(SHAPES), 1)
+        widths = (NUM_FEATURES, *(WIDTH,) * DEPTH)
+        self.depthwise = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1, groups=width) for width in widths[:-1])
+        self.pointwise = nn.ModuleList(nn.Conv2d(before, after, 1) for before, after in pairwise(widths))
+        self.predict = nn.Conv2d(WIDTH, (NUM_EXTRA + 4) * len(SHAPES), 1)
         nn.init.normal_(self.predict.weight, std=0.01)
         odds = -math.log((1 - START_CHANCE) / START_CHANCE)
         self.predict.bias = nn.Parameter(torch.cat([torch.full((NUM_EXTRA * len(SHAPES),), odds), torch.zeros(4 * len(SHAPES))]))
 
-    def forward(self, pyramid: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
-        """Class logits (B, E, A) and box deltas (B, 4, A), in the anchors' order."""
-        values_BVA = torch.cat([self._level(level) for level in pyramid], 2)
+    def forward(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+        """Class logits (B, E, A) and box deltas (B, 4, A) of the pyramid's levels from FIRST_LEVEL on, in the anchors' order."""
+        values_BVA = torch.cat([self._level(level) for level in levels], 2)
         return values_BVA[:, :NUM_EXTRA], values_BVA[:, NUM_EXTRA:]
 
     def detect(self, raw: Detections) -> Detections:
-        """The same frame's detections, with this head's classes and boxes in place of COCO's."""
-        logits_BEA, deltas_B4A = self(raw.pyramid)
-        return raw._replace(logits_BCA=logits_BEA, deltas_B4A=deltas_B4A)
+        """The same frame's detections, with this head's classes, boxes and anchors in place of COCO's."""
+        logits_BEA, deltas_B4A = self(raw.pyramid[FIRST_LEVEL:])
+        anchors_4A = raw.anchors_4A[:, raw.anchors_4A.shape[1] - logits_BEA.shape[2] :]
+        return raw._replace(logits_BCA=logits_BEA, deltas_B4A=deltas_B4A, anchors_4A=anchors_4A)
 
     def _level(self, x_BFHW: Tensor) -> Tensor:
         for depthwise, pointwise in zip(self.depthwise, self.pointwise, strict=True):

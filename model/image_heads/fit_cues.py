@@ -21,8 +21,8 @@ SPREAD = 0.06
 """Width of the heat that a palm should leave, in grid sizes."""
 NEAR = 0.1
 """A palm counts as found within this share of the region's height."""
-FEATURE_NOISE = 0.1
-DROPPED_FEATURES = 0.1
+FEATURE_NOISE = 0.3
+DROPPED_FEATURES = 0.3
 MEASURED_AT_ONCE = 256
 
 

@@ -16,6 +16,7 @@ from model.annotations import POSTURES, Body, Clip, Entity
 from model.appearance import TAP
 from model.detector import Detector
 from model.image_heads.cue_head import box_columns, grids, widen
+from model.image_heads.extra_classes import FIRST_LEVEL
 from model.vocabulary import ACTION_GENOME_ONLY
 
 MAX_THINGS = 40
@@ -46,7 +47,7 @@ class People(NamedTuple):
 
 
 class Sights(NamedTuple):
-    """Pyramids of S frames (half precision, one tensor a level) and the extra-class things in them; class -1 pads."""
+    """Pyramids of S frames (half precision, one tensor a level, from FIRST_LEVEL on) and the extra-class things in them; class -1 pads."""
 
     levels: tuple[Tensor, ...]
     boxes_SM4: Tensor
@@ -83,7 +84,8 @@ def gather(
             for row, entities in enumerate(frame.entities for frame in frames)
             if any(_teaches(entity) for entity in entities)
         ]
-        sights.append(_sights([frame.entities for frame in frames[::SIGHTS_EVERY]], [level[::SIGHTS_EVERY] for level in raw.pyramid]))
+        levels = [level[::SIGHTS_EVERY] for level in raw.pyramid[FIRST_LEVEL:]]
+        sights.append(_sights([frame.entities for frame in frames[::SIGHTS_EVERY]], levels))
     if not people:
         raise ValueError("no frame of these clips shows a person whose hands, head and posture are annotated")
     joined = Sights(

@@ -67,7 +67,7 @@ EXAMPLES: tuple[object, ...] = (
     PoliciesView(2, (_POLICY,), (), POLICY_TEXT),
     CheckView(False, (), (FindingView(4, "predicate 'holdin' is not known; did you mean 'holding'?", False),)),
     HealthView("ok", 1750000020.0),
-    ReadyView(True, "onnxruntime, nano-v0", 1),
+    ReadyView(True, "onnxruntime, nano-v1", 1),
     ProblemBody(
         "urn:vigil:problem:forbidden_address",
         "Forbidden",

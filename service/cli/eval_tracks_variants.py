@@ -93,16 +93,12 @@ def one_pace(spec: EngineSpec) -> EngineSpec:
 
 
 def stricter(spec: EngineSpec, log_odds: float) -> EngineSpec:
-    """Every threshold and centre of evidence moved up by so much (down where it is negative)."""
+    """Every threshold moved up by so much (down where it is negative)."""
 
     def moved(prob: float) -> float:
         return float(sigmoid(float(logit(np.array(prob))) + log_odds))
 
-    def moved_use(use: Predicate) -> Predicate:
-        centre = moved(use.pace.centre) if use.pace.centre else 0.0
-        return dataclasses.replace(use, threshold=moved(use.threshold), pace=msgspec.structs.replace(use.pace, centre=centre))
-
-    return _with_predicates(spec, moved_use)
+    return _with_predicates(spec, lambda use: dataclasses.replace(use, threshold=moved(use.threshold)))
 
 
 ASSOCIATIONS = (Association(SHIPPED), Association("no merging", merges=False), Association("no looks", look_weight=0.0))

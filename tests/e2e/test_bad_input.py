@@ -14,7 +14,7 @@ from tests.e2e.product import Product, running
 from tests.servers.hls_origin import HlsOrigin, Segment, cut_segments
 from tests.servers.oversize import make_oversize
 
-NANO = Path(model.__file__).parent / "checkpoints" / "nano-v0"
+NANO = Path(model.__file__).parent / "checkpoints" / "nano-v1"
 
 pytestmark = pytest.mark.timeout(120)
 

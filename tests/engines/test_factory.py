@@ -21,11 +21,11 @@ def test_a_folder_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_torn_network_is_refused_before_it_is_loaded(tmp_path: Path) -> None:
-    folder = tmp_path / "nano-v0"
+    folder = tmp_path / "nano-v1"
     shutil.copytree(SHIPPED, folder)
-    network = folder / "nano-v0.onnx"
+    network = folder / "nano-v1.onnx"
     network.write_bytes(network.read_bytes()[:100_000])
-    with pytest.raises(ValueError, match=r"nano-v0\.onnx is not the file of this checkpoint"):
+    with pytest.raises(ValueError, match=r"nano-v1\.onnx is not the file of this checkpoint"):
         open_engine("onnxruntime", model_dir=folder, num_streams=1, max_pixels=64 * 64)
 
 

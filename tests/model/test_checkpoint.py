@@ -148,5 +148,5 @@ def test_the_shipped_checkpoint_is_whole_small_and_speaks_moderation_v1() -> Non
     assert manifest.vocabulary == MODERATION_V1.name
     assert manifest.objects == MODERATION_V1.objects
     assert tuple(use.name for use in manifest.predicates) == MODERATION_V1.predicates
-    assert (manifest.num_entities, manifest.num_pairs, manifest.num_slots, manifest.dim) == (32, 64, 129, 128)
+    assert (manifest.num_entities, manifest.num_pairs, manifest.num_slots, manifest.dim) == (32, 64, 193, 128)
     assert sum(path.stat().st_size for path in DEFAULT_FOLDER.iterdir()) < 25_000_000

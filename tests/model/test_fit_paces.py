@@ -56,7 +56,7 @@ def noisy(seed: int, count: int = 60, frames: int = 120) -> Followed:
 
 
 def test_the_fitted_filter_flickers_less_and_finds_more_than_a_raw_threshold_of_like_precision() -> None:
-    paces = fit_paces(noisy(1), aimed_precision=0.85)
+    paces = fit_paces(noisy(1), [0.5], aimed_precision=0.85)
     unseen = noisy(2)
     fitted = compare(unseen, switched(beliefs(unseen, BeliefFilter([0.5], paces))))
     raw = compare(unseen, unseen.probs_SFK >= 0.5)
@@ -67,14 +67,14 @@ def test_the_fitted_filter_flickers_less_and_finds_more_than_a_raw_threshold_of_
 
 
 def test_stays_are_near_those_that_made_the_truth() -> None:
-    pace = fit_paces(noisy(3), aimed_precision=0.85)[0]
+    pace = fit_paces(noisy(3), [0.5], aimed_precision=0.85)[0]
     assert pace.on_s == pytest.approx(3.0, rel=0.25)
     assert pace.off_s == pytest.approx(6.0, rel=0.3)
 
 
 def test_a_predicate_that_hardly_occurs_keeps_the_default_pace() -> None:
     rare = followed(np.zeros((3, 20)), np.zeros((3, 20), np.bool_))
-    assert fit_paces(rare, aimed_precision=0.9) == (Pace(),)
+    assert fit_paces(rare, [0.5], aimed_precision=0.9) == (Pace(),)
 
 
 def test_an_average_waits_for_looks_and_moves_by_time() -> None:
@@ -88,10 +88,10 @@ def test_paces_travel_with_the_checkpoint_and_do_not_change_what_its_state_means
     folder = tmp_path / DEFAULT_FOLDER.name
     shutil.copytree(DEFAULT_FOLDER, folder)
     before = read_manifest(folder)
-    write_paces(folder, {"holding": Pace(2.0, 8.0, 0.2, 0.6)})
+    write_paces(folder, {"holding": Pace(2.0, 8.0, 0.2)})
     after = read_manifest(folder)
-    assert {use.name: use.pace for use in after.predicates}["holding"] == Pace(2.0, 8.0, 0.2, 0.6)
-    assert read_paces(folder)["holding"].centre == 0.6
+    assert {use.name: use.pace for use in after.predicates}["holding"] == Pace(2.0, 8.0, 0.2)
+    assert read_paces(folder)["holding"].evidence_s == 0.2
     assert after.model_hash == before.model_hash
 
 

@@ -128,6 +128,14 @@ def test_the_head_can_be_trained_on_it(samples: RenderedSamples, shipped: tuple[
     assert ((frequencies >= 0) & (frequencies <= 1)).all()
 
 
+def test_clips_cut_into_windows_are_whole_again(samples: RenderedSamples) -> None:
+    whole = samples.whole()
+    assert (whole.num_clips, whole.num_frames, samples.num_frames) == (1, 4, 2)
+    third, same = whole.frame(torch.tensor([0]), 2), samples.frame(torch.tensor([1]), 0)
+    assert torch.equal(third.entities.boxes_BN4, same.entities.boxes_BN4)
+    assert torch.equal(third.targets.labels_BNNK, same.targets.labels_BNNK)
+
+
 def test_what_was_seen_is_kept_for_these_weights_and_these_clips(shipped: tuple[Nano, Prototypes], tmp_path: Path) -> None:
     data = tmp_path / "home"
     shutil.copytree(CLIPS, data)

@@ -43,7 +43,7 @@ def test_tables_are_printed_and_written_without_any_clip(kept: Path, capsys: pyt
 
 
 def test_a_head_that_reads_no_cues_is_refused(kept: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["cues", "--checkpoint", str(DEFAULT_FOLDER), "--out", str(kept)]) == 2
+    assert main(["cues", "--checkpoint", str(DEFAULT_FOLDER.with_name("nano-v0")), "--out", str(kept)]) == 2
     assert "nano-v0 reads no cues" in capsys.readouterr().err
 
 

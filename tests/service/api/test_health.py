@@ -22,12 +22,12 @@ def test_ready_names_what_is_missing_until_all_is_there(api: httpx.Client, store
     assert "engine" in missing
     assert "worker" in missing
     engine = Metrics()
-    engine.engine_ready.labels("onnxruntime", "nano-v0").set(1)
+    engine.engine_ready.labels("onnxruntime", "nano-v1").set(1)
     store.put_metrics("engine", engine.expose(), at_s=time.time())
     assert "engine" not in problem(api.get("/readyz"), 503, "not_ready")
     store.put_metrics("worker-1", Metrics().expose(), at_s=time.time())
     ready = api.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"ready": True, "engine": "onnxruntime, nano-v0", "workers": 1})
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "engine": "onnxruntime, nano-v1", "workers": 1})
 
 
 def test_metrics_joins_all_processes(api: httpx.Client, store: Store) -> None:
