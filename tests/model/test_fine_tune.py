@@ -83,7 +83,7 @@ def test_the_new_folder_is_a_whole_checkpoint_and_the_source_keeps_every_byte(tm
     assert manifest.trained_on.endswith("scene head fine-tuned on 3 labelled clips")
     torch.testing.assert_close(load_network(out)[0].head.bias, moved.head.bias)
     assert {path.name: path.read_bytes() for path in DEFAULT_FOLDER.iterdir()} == before
-    assert {path.name for path in out.iterdir()} == {*manifest.files, "head.json", "manifest.json"}
+    assert {path.name for path in out.iterdir()} == {*manifest.files, "head.json", "paces.json", "manifest.json"}
 
 
 def test_the_command_measures_a_checkpoint_and_says_what_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -76,7 +76,9 @@ def test_the_whole_network_costs_what_its_parts_do_and_the_plain_row_is_the_meas
     heads = {name: untrained(name) for name in ("plain", "episodes")}
     plain, episodes = costs(heads, "plain", network, prototypes, 1)
     sizes = {name: sum(one.numel() for one in head.parameters()) for name, head in heads.items()}
-    assert plain.parameters == sum(one.numel() for one in network.detector.parameters()) + sizes["plain"]
+    assert network.image_heads is not None
+    tower = sum(one.numel() for part in (network.detector, network.image_heads) for one in part.parameters())
+    assert plain.parameters == tower + sizes["plain"]
     assert episodes.parameters - plain.parameters == sizes["episodes"] - sizes["plain"]
     assert episodes.flops > plain.flops > 10**9
     assert plain.pace == 1.0

@@ -100,7 +100,8 @@ def test_streams_come_and_go_fifty_times_without_a_trace(worker: Worker, parts: 
 
     before = rounds(0, 10)
     after = rounds(10, 50)
-    assert after[0] <= before[0] + 2, "file descriptors"
+    spare = 8
+    assert after[0] <= before[0] + spare, "file descriptors: pooled connections come and go, a leak of one a stream would be 40"
     assert after[1] <= before[1] + 2, "threads"
     assert b"come-and-go" not in parts.metrics.expose()
 
