@@ -71,7 +71,9 @@ def test_a_literal_inner_address_is_refused_without_asking_anyone(host: str) -> 
 
 @pytest.mark.parametrize("host", ["8.8.8.8", "[2606:4700::1111]", "[64:ff9b::808:808]"])
 def test_a_public_address_passes(host: str) -> None:
-    AddressGuard().check_url(f"http://{host}/live.m3u8")
+    guard = AddressGuard()
+    guard.check_url(f"http://{host}/live.m3u8")
+    assert guard.resolve(f"http://{host}/live.m3u8").address == host.strip("[]")
 
 
 def test_the_vetted_address_is_the_one_to_connect_to() -> None:
