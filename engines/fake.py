@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from engines.bank import MemoryBank
-from engines.inputs import check_batch
+from engines.inputs import check_batch, check_prototypes
 from engines.protocol import EngineSpec, Float, Memory, Predicate, SceneGraph, UInt8
 from model.vocabulary import MODERATION_V1, NULL_PREDICATES
 
@@ -67,6 +67,10 @@ class FakeEngine:
 
     def write_memory(self, slot: int, memory: Memory | None) -> None:
         self._bank.write(slot, memory)
+
+    def replace_prototypes(self, objects_CD: Float, predicates_KD: Float) -> None:
+        """Only checked: a fake network has no prompts."""
+        check_prototypes(self._spec, objects_CD, predicates_KD)
 
     def close(self) -> None:
         """Nothing to free."""

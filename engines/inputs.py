@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from engines.canvas import MIN_SIDE, STRIDE
-from engines.protocol import EngineSpec, UInt8
+from engines.protocol import EngineSpec, Float, UInt8
 
 
 def check_batch(spec: EngineSpec, images_BHW3: UInt8, slots: Sequence[int], dt_s: Sequence[float]) -> None:
@@ -19,6 +19,17 @@ def check_batch(spec: EngineSpec, images_BHW3: UInt8, slots: Sequence[int], dt_s
         raise ValueError(f"slots are distinct and from 0 to {spec.num_streams - 1}, got {list(slots)}")
     if not all(math.isfinite(dt) and dt >= 0 for dt in dt_s):
         raise ValueError(f"dt is seconds since the stream's last frame, at least 0, got {list(dt_s)}")
+
+
+def check_prototypes(spec: EngineSpec, objects_CD: Float, predicates_KD: Float) -> None:
+    """Raise ValueError unless there is one finite float32 prototype for each object and predicate of the spec."""
+    expected = ((len(spec.vocabulary.objects), spec.dim), (len(spec.vocabulary.predicates), spec.dim))
+    if (objects_CD.shape, predicates_KD.shape) != expected:
+        raise ValueError(f"prototypes here are {expected[0]} and {expected[1]}, got {objects_CD.shape} and {predicates_KD.shape}")
+    if objects_CD.dtype != np.float32 or predicates_KD.dtype != np.float32:
+        raise ValueError(f"prototypes are float32, got {objects_CD.dtype} and {predicates_KD.dtype}")
+    if not (np.isfinite(objects_CD).all() and np.isfinite(predicates_KD).all()):
+        raise ValueError("prototypes are finite numbers")
 
 
 def _check_images(spec: EngineSpec, images_BHW3: UInt8) -> None:

@@ -10,7 +10,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from engines.bank import MemoryBank
 from engines.canvas import fit_canvas
-from engines.inputs import check_batch
+from engines.inputs import check_batch, check_prototypes
 from engines.protocol import EngineSpec, Float, Memory, Predicate, SceneGraph, UInt8
 from model.checkpoint import Manifest, read_manifest, read_prototypes
 from model.vocabulary import Vocabulary
@@ -48,6 +48,10 @@ class OnnxRuntimeEngine:
 
     def write_memory(self, slot: int, memory: Memory | None) -> None:
         self._bank.write(slot, memory)
+
+    def replace_prototypes(self, objects_CD: Float, predicates_KD: Float) -> None:
+        check_prototypes(self._spec, objects_CD, predicates_KD)
+        self._prototypes = {"object_prototypes": objects_CD, "predicate_prototypes": predicates_KD}
 
     def close(self) -> None:
         """Let the session and its arena go."""

@@ -30,7 +30,11 @@ class Predicate:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What a loaded network is. `model_hash` changes with weights, vocabulary or shapes: state of another hash is refused."""
+    """What a loaded network is. `model_hash` changes with weights, vocabulary or shapes: state of another hash is refused.
+
+    `max_batch` is the most that `infer` takes; `best_batch` is how many frames at once it runs best, 1 where more only wait for each
+    other. `precision` is what it computes in (fp32, fp16, bf16), `device` names the processor in words.
+    """
 
     backend: str
     model: str
@@ -44,6 +48,9 @@ class EngineSpec:
     num_pairs: int
     num_slots: int
     dim: int
+    best_batch: int = 1
+    precision: str = "fp32"
+    device: str = "cpu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +93,8 @@ class Engine(Protocol):
 
     def write_memory(self, slot: int, memory: Memory | None) -> None:
         """Put a stored memory into a slot; None empties it."""
+
+    def replace_prototypes(self, objects_CD: Float, predicates_KD: Float) -> None:
+        """Other prompts for the same number of objects and predicates, from the next frame on. ValueError for another shape."""
 
     def close(self) -> None: ...
