@@ -1,7 +1,12 @@
-"""The network on ONNX Runtime's CPU provider: the default backend. Knows the checkpoint's files, no stream and no torch."""
+"""The network on ONNX Runtime's CPU provider: runs everywhere. Knows the checkpoint's files, no stream and no torch.
+
+A lone frame runs on all threads. Frames of several streams run side by side, one thread each: threads that share a frame wait for
+each other, and on two cores that costs a third more processor time a frame.
+"""
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +16,9 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from engines.bank import MemoryBank
 from engines.canvas import fit_canvas
 from engines.inputs import check_batch, check_prototypes
-from engines.protocol import EngineSpec, Float, Memory, Predicate, SceneGraph, UInt8
-from model.checkpoint import Manifest, read_manifest, read_prototypes
-from model.vocabulary import Vocabulary
+from engines.outputs import network_spec, scene_graph
+from engines.protocol import EngineSpec, Float, Memory, SceneGraph, UInt8
+from model.checkpoint import read_manifest, read_prototypes
 
 MAX_BATCH = 8
 WARM_UP_SOURCE = (720, 1280)
@@ -21,15 +26,20 @@ LOAD_ERRORS = (ort_errors.Fail, ort_errors.InvalidGraph, ort_errors.InvalidProto
 
 
 class OnnxRuntimeEngine:
-    """One session, float32, with the bank of memories beside it."""
+    """Float32; the bank of memories lies beside the sessions."""
 
     def __init__(self, folder: Path, *, num_streams: int, max_pixels: int, threads: int) -> None:
         manifest = read_manifest(folder, to_run=True)
         objects_CD, predicates_KD = read_prototypes(folder, manifest)
         self._prototypes = {"object_prototypes": objects_CD, "predicate_prototypes": predicates_KD}
-        self._session = _open_session(folder / manifest.onnx_file, threads)
+        num_lanes = min(threads or os.cpu_count() or 1, MAX_BATCH)
+        self._wide = _open_session(folder / manifest.onnx_file, num_lanes)
+        self._narrow = _open_session(folder / manifest.onnx_file, 1) if num_lanes > 1 else self._wide
+        self._lanes = ThreadPoolExecutor(num_lanes, "vigil-lane")
         self._bank = MemoryBank(num_streams, manifest.num_slots, manifest.dim)
-        self._spec = _spec(manifest, num_streams, max_pixels)
+        self._spec = network_spec(
+            manifest, "onnxruntime", num_streams=num_streams, max_pixels=max_pixels, max_batch=MAX_BATCH, best_batch=num_lanes
+        )
         self._warm_up()
 
     @property
@@ -38,10 +48,10 @@ class OnnxRuntimeEngine:
 
     def infer(self, images_BHW3: UInt8, slots: Sequence[int], dt_s: Sequence[float]) -> list[SceneGraph]:
         check_batch(self._spec, images_BHW3, slots, dt_s)
-        memory_BPD, counts_BP = self._bank.gather(slots)
-        *scene, memory_BPD, counts_BP = self._run(images_BHW3, memory_BPD, counts_BP, np.asarray(dt_s, np.float32))
-        self._bank.scatter(slots, memory_BPD, counts_BP)
-        return [_scene_graph(*rows) for rows in zip(*scene, strict=True)]
+        if len(slots) == 1:
+            return [self._one(self._wide, images_BHW3, slots[0], dt_s[0])]
+        rows = range(len(slots))
+        return list(self._lanes.map(lambda row: self._one(self._narrow, images_BHW3[row : row + 1], slots[row], dt_s[row]), rows))
 
     def read_memory(self, slot: int) -> Memory:
         return self._bank.read(slot)
@@ -54,19 +64,25 @@ class OnnxRuntimeEngine:
         self._prototypes = {"object_prototypes": objects_CD, "predicate_prototypes": predicates_KD}
 
     def close(self) -> None:
-        """Let the session and its arena go."""
-        del self._session
+        """Let the sessions and their arenas go."""
+        self._lanes.shutdown()
+        del self._wide, self._narrow
 
-    def _run(self, images_BHW3: UInt8, memory_BPD: Float, counts_BP: Float, dt_B: Float) -> list[Float]:
-        feeds = {"images": images_BHW3, "memory": memory_BPD, "counts": counts_BP, "dt": dt_B, **self._prototypes}
-        outputs: list[Float] = self._session.run(None, feeds)
-        return outputs
+    def _one(self, session: ort.InferenceSession, image_1HW3: UInt8, slot: int, dt_s: float) -> SceneGraph:
+        """One frame of one stream: only its row of the bank is touched."""
+        memory_1PD, counts_1P = self._bank.gather([slot])
+        feeds = {"images": image_1HW3, "memory": memory_1PD, "counts": counts_1P, "dt": np.full(1, dt_s, np.float32), **self._prototypes}
+        *scene, memory_1PD, counts_1P = session.run(None, feeds)
+        self._bank.scatter([slot], memory_1PD, counts_1P)
+        return scene_graph(*(rows[0] for rows in scene))
 
     def _warm_up(self) -> None:
         """Run once on the usual canvas, so that the first frame of a stream does not pay for allocations."""
         canvas = fit_canvas(*WARM_UP_SOURCE, self._spec.max_pixels)
-        memory_BPD, counts_BP = self._bank.gather([0])
-        self._run(np.full((1, canvas.height, canvas.width, 3), 127, np.uint8), memory_BPD, counts_BP, np.zeros(1, np.float32))
+        grey_1HW3 = np.full((1, canvas.height, canvas.width, 3), 127, np.uint8)
+        for session in (self._wide, self._narrow):
+            self._one(session, grey_1HW3, 0, 0.0)
+        self._bank.write(0, None)
 
 
 def open_engine(*, model_dir: Path, num_streams: int, max_pixels: int, threads: int) -> OnnxRuntimeEngine:
@@ -85,35 +101,3 @@ def _open_session(path: Path, threads: int) -> ort.InferenceSession:
         return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except LOAD_ERRORS as error:
         raise ValueError(f"ONNX Runtime {ort.__version__} cannot load {path}: {error}") from error
-
-
-def _spec(manifest: Manifest, num_streams: int, max_pixels: int) -> EngineSpec:
-    names = tuple(use.name for use in manifest.predicates)
-    return EngineSpec(
-        backend="onnxruntime",
-        model=manifest.name,
-        model_hash=manifest.model_hash,
-        vocabulary=Vocabulary(manifest.vocabulary, manifest.objects, names),
-        predicates=tuple(Predicate(use.name, use.published, use.threshold, use.pace) for use in manifest.predicates),
-        max_batch=MAX_BATCH,
-        max_pixels=max_pixels,
-        num_streams=num_streams,
-        num_entities=manifest.num_entities,
-        num_pairs=manifest.num_pairs,
-        num_slots=manifest.num_slots,
-        dim=manifest.dim,
-    )
-
-
-def _scene_graph(
-    boxes_N4: Float, scores_N: Float, class_probs_NC: Float, embeddings_ND: Float, pairs_R2: Float, predicate_probs_RK: Float
-) -> SceneGraph:
-    return SceneGraph(
-        boxes_N4=boxes_N4,
-        scores_N=scores_N,
-        labels_N=class_probs_NC.argmax(axis=1),
-        class_probs_NC=class_probs_NC,
-        embeddings_ND=embeddings_ND,
-        pairs_R2=pairs_R2.astype(np.int64, copy=False),
-        predicate_probs_RK=predicate_probs_RK,
-    )

@@ -26,6 +26,8 @@ NUM_BOX_COLUMNS = 7
 WIDTH = 64
 DEPTH = 3
 NUM_HANDS = 2
+CUE_WIDTHS = [2 * NUM_HANDS, NUM_HANDS, NUM_HANDS, 3, 1, len(POSTURES), 1]
+"""Columns of each field of `Cues`, in order: one Split in the exported graph, since OpenVINO mistakes sibling slices."""
 MIN_PERSON = 0.05
 """Score times chance of being a person below which nobody looks for hands."""
 
@@ -81,8 +83,8 @@ class CueHead(nn.Module):
     def look(self, grids_XFRG: Tensor, box_columns_XC: Tensor) -> Look:
         """All cues of X people from their grids."""
         count = grids_XFRG.shape[0]
-        places_2RG = cell_centres().to(grids_XFRG).reshape(2, ROWS, COLUMNS)
-        x = torch.cat([grids_XFRG, places_2RG.expand(count, -1, -1, -1)], 1)
+        centres_2G = cell_centres(grids_XFRG.device).to(grids_XFRG.dtype)
+        x = torch.cat([grids_XFRG, centres_2G.reshape(2, ROWS, COLUMNS).expand(count, -1, -1, -1)], 1)
         x = self.blocks(F.relu(self.mix(x)))
         heat_XHG = self.heat(x).flatten(2)
         attention_XHG = torch.softmax(heat_XHG, 2)
@@ -90,7 +92,7 @@ class CueHead(nn.Module):
         seen_contact_XH2 = self.hand(hand_XHF)
         whole_XV = self.whole(torch.cat([F.avg_pool2d(x, 4).flatten(1), box_columns_XC], 1))
         return Look(
-            heat_XHG, attention_XHG @ cell_centres().to(grids_XFRG).T, seen_contact_XH2[..., 0], seen_contact_XH2[..., 1],
+            heat_XHG, attention_XHG @ centres_2G.T, seen_contact_XH2[..., 0], seen_contact_XH2[..., 1],
             F.normalize(whole_XV[:, :3], dim=1), whole_XV[:, 3], whole_XV[:, 4:],
         )  # fmt: skip
 
@@ -115,10 +117,10 @@ def box_columns(rois_BM4: Tensor, aspect_B: Tensor) -> Tensor:
     return torch.stack([*columns, *((1.0 - edge / 0.02).clamp(0.0, 1.0) for edge in edges)], 2)
 
 
-def cell_centres() -> Tensor:
+def cell_centres(device: torch.device | None = None) -> Tensor:
     """(2, R * G): x and y of each cell as fractions of the grid, row by row."""
-    x_G = (torch.arange(COLUMNS, dtype=torch.float32) + 0.5) / COLUMNS
-    y_R = (torch.arange(ROWS, dtype=torch.float32) + 0.5) / ROWS
+    x_G = (torch.arange(COLUMNS, dtype=torch.float32, device=device) + 0.5) / COLUMNS
+    y_R = (torch.arange(ROWS, dtype=torch.float32, device=device) + 0.5) / ROWS
     return torch.stack([x_G.expand(ROWS, COLUMNS), y_R.unsqueeze(1).expand(ROWS, COLUMNS)]).flatten(1)
 
 
@@ -132,7 +134,7 @@ def _crop(map_BFHW: Tensor, rois_BM4: Tensor) -> Tensor:
 
 def _cells(low_BM: Tensor, high_BM: Tensor, count: int, num_cells: int) -> Tensor:
     """(B, M, count, cells): how much of each map cell lies in each of `count` equal parts of an interval."""
-    steps = torch.arange(count, dtype=torch.float32) / count
+    steps = torch.arange(count, dtype=torch.float32, device=low_BM.device) / count
     length_BM1 = (high_BM - low_BM).unsqueeze(2)
     start_BMX = low_BM.unsqueeze(2) + length_BM1 * steps
     end_BMX = start_BMX + length_BM1 / count
@@ -146,9 +148,8 @@ def _to_slots(look: Look, rois_BM4: Tensor, slots_BM: Tensor, known_BM: Tensor, 
     chances_XV = torch.cat([torch.sigmoid(look.seen_XH), torch.sigmoid(look.contact_XH), look.gaze_X3], 1)
     rest_XV = torch.cat([torch.sigmoid(look.face_X).unsqueeze(1), torch.softmax(look.posture_X4, 1)], 1)
     all_XV = torch.cat([palms_BMH2.flatten(2).flatten(0, 1), chances_XV, rest_XV, torch.ones_like(rest_XV[:, :1])], 1)
-    own_BNM = (torch.arange(num_slots)[None, :, None] == slots_BM[:, None]).to(all_XV.dtype) * known_BM[:, None]
+    own_BNM = (torch.arange(num_slots, device=slots_BM.device)[None, :, None] == slots_BM[:, None]).to(all_XV.dtype) * known_BM[:, None]
     own_BNV = own_BNM @ all_XV.reshape(*slots_BM.shape, all_XV.shape[1])
-    return Cues(
-        own_BNV[..., :4].reshape(*own_BNV.shape[:2], NUM_HANDS, 2), own_BNV[..., 4:6], own_BNV[..., 6:8], own_BNV[..., 8:11],
-        own_BNV[..., 11], own_BNV[..., 12:16], own_BNV[..., 16],
-    )  # fmt: skip
+    palms_BNV, seen_BNH, contact_BNH, gaze_BN3, face_BN1, posture_BN4, known_BN1 = torch.split(own_BNV, CUE_WIDTHS, 2)
+    palms_BNH2 = palms_BNV.reshape(*own_BNV.shape[:2], NUM_HANDS, 2)
+    return Cues(palms_BNH2, seen_BNH, contact_BNH, gaze_BN3, face_BN1.squeeze(2), posture_BN4, known_BN1.squeeze(2))

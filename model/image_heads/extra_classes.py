@@ -40,7 +40,7 @@ class ExtraClasses(nn.Module):
     def forward(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """Class logits (B, E, A) and box deltas (B, 4, A) of the pyramid's levels from FIRST_LEVEL on, in the anchors' order."""
         values_BVA = torch.cat([self._level(level) for level in levels], 2)
-        logits_BEA, deltas_B4A = torch.split(values_BVA, (NUM_EXTRA, 4), 1)  # one Split: OpenVINO mistakes two slices
+        logits_BEA, deltas_B4A = torch.split(values_BVA, [NUM_EXTRA, 4], 1)  # one Split: OpenVINO mistakes two slices
         return logits_BEA, deltas_B4A
 
     def detect(self, raw: Detections) -> Detections:
