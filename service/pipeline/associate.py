@@ -3,7 +3,8 @@
 Three rounds of linear assignment per frame, as in ByteTrack (Zhang et al. 2022): confident detections to active tracklets by place,
 look and class; what is left, weak ones too, to active tracklets by place; confident ones left to lost tracklets, by look.
 
-Shape suffixes: T tracklets, D detections, N entity rows of the scene, C object classes, E embedding, 4 = (x0, y0, x1, y1).
+Shape suffixes: T tracklets, P their places (where each should be, then where it was seen last), D detections, N entity rows of the
+scene, C object classes, E embedding, 4 = (x0, y0, x1, y1).
 """
 
 from dataclasses import dataclass
@@ -74,7 +75,9 @@ class Tracks:
         unmatched_D = self._match(seen, media_s, dt_s)
         self._table.miss(dt_s)
         self._confirm()
-        self._bear(seen.take(np.flatnonzero(unmatched_D & (seen.scores_D >= CONFIDENT_SCORE))), media_s)
+        newcomers = np.flatnonzero(unmatched_D & (seen.scores_D >= CONFIDENT_SCORE))
+        if len(newcomers):
+            self._bear(seen.take(newcomers), media_s)
         self._show(media_s)
         return self.view(removed)
 
@@ -102,7 +105,7 @@ class Tracks:
             ids_T=table.ids_T[rows],
             labels_T=table.classes_TC[rows].argmax(1) if len(rows) else rows,
             scores_T=table.scores_T[rows],
-            boxes_T4=np.clip(table.boxes_T4[rows], 0.0, 1.0),
+            boxes_T4=np.minimum(np.maximum(table.boxes_T4[rows], 0.0), 1.0),
             embeddings_TD=table.embeddings_TE[rows],
             first_seen_T=table.first_seen_T[rows],
             last_seen_T=table.last_seen_T[rows],
@@ -144,6 +147,8 @@ class Tracks:
         free_D = np.ones(len(seen), np.bool_)
         taken_T = np.full(len(table), -1)
         for cost_TD, allowed_TD in rounds:
+            if not free_D.any():
+                break
             at_T, of_D = _assign(cost_TD, allowed_TD & (taken_T < 0)[:, None] & free_D[None])
             taken_T[at_T], free_D[of_D] = of_D, False
         at_T = np.flatnonzero(taken_T >= 0)
@@ -153,8 +158,11 @@ class Tracks:
     def _likeness(self, seen: Sightings, media_s: float) -> _Likeness:
         table = self._table
         reach_T = _reach(table, media_s)
-        expected, before = overlap(table.boxes_T4, seen.boxes_D4), overlap(table.seen_boxes_T4, seen.boxes_D4)
-        iou_TD, giou_TD = np.maximum(expected.iou_AB, before.iou_AB), np.maximum(expected.giou_AB, before.giou_AB)
+        places_P4 = np.concatenate([table.boxes_T4, table.seen_boxes_T4])
+        places, near_PD = overlap(places_P4, seen.boxes_D4), _near(places_P4, seen, np.concatenate([reach_T, reach_T]))
+        count = len(table)
+        iou_TD = np.maximum(places.iou_AB[:count], places.iou_AB[count:])
+        giou_TD = np.maximum(places.giou_AB[:count], places.giou_AB[count:])
         look_TD = 0.5 * (1.0 - cosine(table.embeddings_TE, seen.embeddings_DE))
         class_TD = jensen_shannon(table.classes_TC, seen.classes_DC)
         cost_TD = PLACE_WEIGHT * 0.5 * (1.0 - giou_TD) + self._look_weight * look_TD + CLASS_WEIGHT * class_TD
@@ -162,7 +170,7 @@ class Tracks:
             cost_TD=cost_TD + NEWCOMER_PENALTY * np.maximum(1.0 - table.hits_T / NEWCOMER_HITS, 0.0)[:, None],
             lost_cost_TD=(self._look_weight * look_TD + CLASS_WEIGHT * class_TD) / (self._look_weight + CLASS_WEIGHT),
             iou_TD=iou_TD,
-            near_TD=_near(table.boxes_T4, seen, reach_T) | _near(table.seen_boxes_T4, seen, reach_T),
+            near_TD=near_PD[:count] | near_PD[count:],
             same_class_TD=class_TD <= MAX_CLASS_DISTANCE,
         )
 
@@ -173,7 +181,8 @@ class Tracks:
         table.ids_T[ripe] = np.arange(self._next_id, self._next_id + len(ripe))
         self._next_id += len(ripe)
         hopeless_T = (table.ids_T == 0) & (table.frames_T - table.hits_T > CONFIRM_FRAMES - CONFIRM_HITS)
-        self._table = table.take(~hopeless_T)
+        if hopeless_T.any():
+            self._table = table.take(~hopeless_T)
 
     def _forget(self, media_s: float) -> tuple[int, ...]:
         stale_T = media_s - self._table.last_seen_T > FORGET_S
@@ -231,13 +240,14 @@ def _reach(table: Tracklets, media_s: float) -> Floats:
     return np.asarray(REACH_FLOOR + np.where(gap_T > COAST_S, REACH_PER_S_MAX, pace_T) * np.minimum(gap_T, REACH_MAX_S))
 
 
-def _near(boxes_T4: Floats, seen: Sightings, reach_T: Floats) -> Bools:
-    """The motion gate: whether a centre lies within reach of the place where it is expected, give or take its size, per axis."""
-    low_T2, high_T2 = boxes_T4[:, :2], boxes_T4[:, 2:]
-    reach_T2 = REACH_SIZES * (high_T2 - low_T2) + reach_T[:, None]
+def _near(places_P4: Floats, seen: Sightings, reach_P: Floats) -> Bools:
+    """The motion gate (P, D): whether a centre lies within reach of a place where it is expected, give or take its size, per axis."""
+    low_P2, high_P2 = places_P4[:, :2], places_P4[:, 2:]
+    reach_P2 = REACH_SIZES * (high_P2 - low_P2) + reach_P[:, None]
     centre_D2 = 0.5 * (seen.boxes_D4[:, :2] + seen.boxes_D4[:, 2:])
-    away_TD2 = np.abs(0.5 * (low_T2 + high_T2)[:, None] - centre_D2[None])
-    return np.asarray((away_TD2 <= reach_T2[:, None]).all(-1))
+    away_PD2 = np.abs(0.5 * (low_P2 + high_P2)[:, None] - centre_D2[None])
+    within_PD2 = away_PD2 <= reach_P2[:, None]
+    return np.asarray(within_PD2[..., 0] & within_PD2[..., 1])
 
 
 def _assign(cost_TD: Floats, allowed_TD: Bools) -> tuple[Ints, Ints]:

@@ -42,10 +42,13 @@ def area(boxes_A4: Floats) -> Floats:
 
 def cosine(a_AD: Floats, b_BD: Floats) -> Floats:
     """Cosine of every a with every b; a zero vector is like nothing (0)."""
-    a_A1 = np.linalg.norm(a_AD, axis=1, keepdims=True) + EPS
-    b_B1 = np.linalg.norm(b_BD, axis=1, keepdims=True) + EPS
-    likeness: Floats = (a_AD / a_A1) @ (b_BD / b_B1).T
+    likeness: Floats = _unit(a_AD) @ _unit(b_BD).T
     return likeness
+
+
+def _unit(a_AD: Floats) -> Floats:
+    unit_AD: Floats = a_AD / (np.sqrt((a_AD * a_AD).sum(1, keepdims=True)) + EPS)
+    return unit_AD
 
 
 def jensen_shannon(p_AC: Floats, q_BC: Floats, ignore: float = 0.01) -> Floats:
@@ -59,7 +62,7 @@ def jensen_shannon(p_AC: Floats, q_BC: Floats, ignore: float = 0.01) -> Floats:
     p, q = _pooled(p_AC, used_C), _pooled(q_BC, used_C)
     mixed = 0.5 * (p[:, None] + q[None])
     divergence: Floats = _entropy(mixed) - 0.5 * (_entropy(p)[:, None] + _entropy(q)[None])
-    return np.clip(divergence, 0.0, 1.0)
+    return np.minimum(np.maximum(divergence, 0.0), 1.0)
 
 
 def _pooled(p_AC: Floats, used_C: Floats) -> Floats:

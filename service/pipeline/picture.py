@@ -13,5 +13,5 @@ def on_picture(scene: SceneGraph, frame: Frame) -> SceneGraph:
     height, width = frame.image_HW3.shape[:2]
     content_height, content_width = frame.content_hw
     x, y = width / content_width, height / content_height
-    boxes_N4 = np.clip(scene.boxes_N4 * np.array((x, y, x, y), np.float32), 0.0, 1.0)
+    boxes_N4 = np.minimum(np.maximum(scene.boxes_N4 * np.array((x, y, x, y), np.float32), 0.0), 1.0)
     return dataclasses.replace(scene, boxes_N4=boxes_N4)

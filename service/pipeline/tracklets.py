@@ -129,7 +129,7 @@ class Tracklets:
         return Tracklets(*(np.concatenate(pair) for pair in zip(self.columns(), other.columns(), strict=True)))
 
     def columns(self) -> tuple[np.ndarray, ...]:
-        return tuple(getattr(self, field.name) for field in dataclasses.fields(self))
+        return tuple(getattr(self, name) for name in _COLUMNS)
 
     def predict(self, dt_s: float) -> None:
         """Move every box on at its speed; an unseen one slows down. Nothing is seen yet in the new frame."""
@@ -192,10 +192,13 @@ class Tracklets:
         """Alpha-beta filter: smooths jitter, follows a jump (an error beyond `JUMP` of the box's size) at once."""
         error_D4 = boxes_D4 - self.boxes_T4[at_D]
         size_D2 = np.maximum(boxes_D4[:, 2:] - boxes_D4[:, :2], 1e-3)
-        jump_D1 = (np.abs(error_D4) / np.tile(size_D2, 2)).max(1, keepdims=True) / JUMP
-        self.boxes_T4[at_D] += np.clip(np.maximum(1.0 - np.exp(-gap_D1 / BOX_TAU_S), jump_D1), 0.0, 1.0) * error_D4
+        jump_D1 = (np.abs(error_D4) / np.concatenate([size_D2, size_D2], axis=1)).max(1, keepdims=True) / JUMP
+        self.boxes_T4[at_D] += np.minimum(np.maximum(1.0 - np.exp(-gap_D1 / BOX_TAU_S), jump_D1), 1.0) * error_D4
         pull_D2 = 0.5 * (error_D4[:, :2] + error_D4[:, 2:]) / gap_D1
         self.speeds_T2[at_D] += (1.0 - np.exp(-gap_D1 / SPEED_TAU_S)) * pull_D2
+
+
+_COLUMNS = tuple(field.name for field in dataclasses.fields(Tracklets))
 
 
 def _restored_row(state: TrackletState, num_classes: int) -> Tracklets:
