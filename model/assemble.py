@@ -14,6 +14,7 @@ from model.checkpoint import (
     HEAD,
     IMAGE_HEADS,
     PROTOTYPES,
+    SIZE,
     Manifest,
     PredicateUse,
     digest,
@@ -46,22 +47,24 @@ def assemble(folder: Path) -> tuple[Nano, Prototypes]:
     return Nano(load_detector(folder / DETECTOR), loaded.head, image_heads).eval(), loaded.prototypes
 
 
-def write_untrained_head(folder: Path) -> None:
-    """A head that knows nothing yet: random weights by a fixed seed, every predicate held back."""
-    torch.manual_seed(SEED)
-    head = SceneHead(DIM, len(MODERATION_V1.objects), len(MODERATION_V1.predicates))
+def write_untrained_head(folder: Path, prototypes: Prototypes | None = None, *, episodes: bool = False, seed: int = SEED) -> None:
+    """A head that knows nothing yet: random weights by the seed, every predicate held back. Its width is that of the prototypes."""
+    torch.manual_seed(seed)
+    prototypes = load_prototypes(DIM) if prototypes is None else prototypes
+    dim = prototypes.objects_CD.shape[1]
+    head = SceneHead(dim, len(MODERATION_V1.objects), len(MODERATION_V1.predicates), episodes=episodes)
     scores = tuple(
         Score(name, published=False, threshold=1.0, average_precision=0.0, precision=0.0, recall=0.0, positives=0)
         for name in MODERATION_V1.predicates
     )
-    save_head(folder, LoadedHead(head, load_prototypes(DIM), scores), {"recipe": "untrained"})
+    save_head(folder, LoadedHead(head, prototypes, scores), {"recipe": "untrained"})
 
 
 def describe(folder: Path, name: str, trained_on: str) -> Manifest:
     """Write prototypes and manifest for the files in the folder, the ONNX file included."""
     loaded = load_head(folder)
     np.save(folder / PROTOTYPES, torch.cat(list(loaded.prototypes)).numpy())
-    optional = (IMAGE_HEADS,) if (folder / IMAGE_HEADS).is_file() else ()
+    optional = tuple(name for name in (IMAGE_HEADS, SIZE) if (folder / name).is_file())
     files = (DETECTOR, HEAD, *optional, PROTOTYPES, f"{name}.onnx")
     paces = read_paces(folder)
     manifest = Manifest(

@@ -4,6 +4,7 @@
     nano-v1/detector.safetensors   image tower, half precision, batch norm folded
     nano-v1/image_heads.safetensors  cues and further classes, half precision; a checkpoint may lack it
     nano-v1/head.safetensors       scene head and memory (its card: head.json)
+    base/size.json                 how large a network with CLIP towers is (model/base/size.py); nano's have none
     nano-v1/paces.json             how fast belief in each predicate comes and goes (vigil fit-filter); a checkpoint may lack it
     nano-v1/prototypes.npy         text prototypes (C + K, D), float32: inputs of the network
     nano-v1/nano-v1.onnx           the whole network, any canvas and batch, holding exactly these weights
@@ -25,6 +26,7 @@ MANIFEST = "manifest.json"
 DETECTOR = "detector.safetensors"
 HEAD = "head.safetensors"
 IMAGE_HEADS = "image_heads.safetensors"
+SIZE = "size.json"
 PROTOTYPES = "prototypes.npy"
 PACES = "paces.json"
 
@@ -62,7 +64,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Changes with weights, vocabulary or shapes; stays when only thresholds, words or the exporter change."""
         shapes = (self.num_entities, self.num_pairs, self.num_slots, self.dim)
         words = (self.vocabulary, self.objects, tuple(use.name for use in self.predicates))
-        names = (DETECTOR, HEAD, PROTOTYPES, *((IMAGE_HEADS,) if IMAGE_HEADS in self.files else ()))
+        names = (DETECTOR, HEAD, PROTOTYPES, *(name for name in (IMAGE_HEADS, SIZE) if name in self.files))
         weights = tuple(self.files[name] for name in names)
         identity = msgspec.json.encode((self.format, self.name, words, shapes, weights))
         return hashlib.sha256(identity).hexdigest()[:16]

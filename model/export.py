@@ -10,10 +10,10 @@ from pathlib import Path
 import onnx
 import torch
 from onnx import numpy_helper
+from torch import nn
 from torch.export import Dim
 
 from model.appearance import DIM
-from model.nano import Nano
 from model.vocabulary import MODERATION_V1
 
 OPSET = 18
@@ -24,14 +24,14 @@ MIN_STORED = 256
 """Constants of at least so many numbers are weights; smaller ones stay as they are."""
 
 
-def export_onnx(network: Nano, num_slots: int, path: Path) -> None:
-    """Write the graph."""
+def export_onnx(network: nn.Module, num_slots: int, path: Path, dim: int = DIM) -> None:
+    """Write the graph of a network of any size; `dim` is the width of its prototypes and memory."""
     logging.getLogger("torch.onnx._internal.exporter._registration").setLevel(logging.ERROR)
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network,
-            _example(num_slots),
+            _example(num_slots, dim),
             dynamo=True,
             opset_version=OPSET,
             dynamic_shapes=_dynamic_shapes(),
@@ -47,16 +47,16 @@ def export_onnx(network: Nano, num_slots: int, path: Path) -> None:
     onnx.save_model(model, str(path))
 
 
-def _example(num_slots: int) -> tuple[torch.Tensor, ...]:
+def _example(num_slots: int, dim: int) -> tuple[torch.Tensor, ...]:
     batch = 2
     objects, predicates = len(MODERATION_V1.objects), len(MODERATION_V1.predicates)
     return (
         torch.zeros(batch, *EXAMPLE_HW, 3, dtype=torch.uint8),
-        torch.zeros(batch, num_slots, DIM),
+        torch.zeros(batch, num_slots, dim),
         torch.zeros(batch, num_slots),
         torch.zeros(batch),
-        torch.zeros(objects, DIM),
-        torch.zeros(predicates, DIM),
+        torch.zeros(objects, dim),
+        torch.zeros(predicates, dim),
     )
 
 

@@ -7,7 +7,7 @@ Shape suffixes: B prompts, L tokens, E text width (384), D prototype width (128)
 
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -151,13 +151,16 @@ class Prototypes(NamedTuple):
     predicates_KD: Tensor
 
 
+def embed_vocabulary(embed: Callable[[Sequence[str]], Tensor], vocabulary: Vocabulary = MODERATION_V1) -> Tensor:
+    """Unit embeddings (C + K, E) of all prompts by any encoder; a predicate is the mean over all objects."""
+    objects_CE = embed(object_prompts(vocabulary))
+    means = [embed(predicate_prompts(vocabulary, name)).mean(0) for name in vocabulary.predicates]
+    return torch.cat([objects_CE, F.normalize(torch.stack(means), dim=-1)])
+
+
 def write_embeddings(wheel: Path, path: Path = EMBEDDINGS_PATH) -> None:
-    """Embed moderation-v1's prompts and store them (half precision, [C+K, E]); a predicate is the mean over all objects."""
-    encoder = load_minilm(wheel)
-    objects_CE = encoder.embed(object_prompts(MODERATION_V1))
-    means = [encoder.embed(predicate_prompts(MODERATION_V1, name)).mean(0) for name in MODERATION_V1.predicates]
-    predicates_KE = F.normalize(torch.stack(means), dim=-1)
-    save_file({"embeddings": torch.cat([objects_CE, predicates_KE]).half().contiguous()}, path)
+    """Embed moderation-v1's prompts and store them in half precision."""
+    save_file({"embeddings": embed_vocabulary(load_minilm(wheel).embed).half().contiguous()}, path)
 
 
 def fit_projection(embeddings_VE: Tensor, dim: int) -> tuple[Tensor, Tensor]:
@@ -171,8 +174,13 @@ def fit_projection(embeddings_VE: Tensor, dim: int) -> tuple[Tensor, Tensor]:
 
 
 def load_prototypes(dim: int, vocabulary: Vocabulary = MODERATION_V1, path: Path = EMBEDDINGS_PATH) -> Prototypes:
-    """Committed prompt embeddings as unit prototypes of width `dim`, by principal axes of the embeddings themselves."""
-    embeddings_VE = load_file(path)["embeddings"].double()
+    """Committed prompt embeddings as prototypes."""
+    return prototypes_of(load_file(path)["embeddings"], dim, vocabulary)
+
+
+def prototypes_of(embeddings_VE: Tensor, dim: int, vocabulary: Vocabulary = MODERATION_V1) -> Prototypes:
+    """Prompt embeddings (objects, then predicates) as unit prototypes of width `dim`, by principal axes of the embeddings themselves."""
+    embeddings_VE = embeddings_VE.double()
     mean_E, axes_ED = fit_projection(embeddings_VE, dim)
     prototypes_VD = F.normalize((embeddings_VE - mean_E) @ axes_ED, dim=-1).float()
     split = len(vocabulary.objects)

@@ -7,8 +7,9 @@ from service.shard.analysis import AnalysisState
 from service.state.blob import StreamBlob
 from service.types import GraphSnapshot
 
-MAX_STORED_SLOTS = 129
-"""Of the model memory, those with the most evidence: 34 KiB in half precision. A slot left out is empty when the stream is taken up."""
+MAX_STORED_BYTES = 33_024
+"""Of the model memory, in half precision: the slots with the most evidence, 129 of nano's width, 64 of base's. A slot left out is empty
+when the stream is taken up."""
 
 
 def make_blob(model_hash: str, epoch: int, state: AnalysisState, memory: Memory | None) -> StreamBlob:
@@ -20,7 +21,8 @@ def make_blob(model_hash: str, epoch: int, state: AnalysisState, memory: Memory 
 def _packed(memory: Memory) -> tuple[bytes, bytes]:
     """The rows that have evidence, and the evidence of all."""
     kept_P = np.zeros(len(memory.counts_P), bool)
-    kept_P[np.argsort(-memory.counts_P, kind="stable")[:MAX_STORED_SLOTS]] = True
+    room = MAX_STORED_BYTES // (2 * memory.prototypes_PD.shape[1])
+    kept_P[np.argsort(-memory.counts_P, kind="stable")[:room]] = True
     counts_P = np.where(kept_P, memory.counts_P, 0.0).astype(np.float32)
     return memory.prototypes_PD[counts_P > 0].astype(np.float16).tobytes(), counts_P.tobytes()
 

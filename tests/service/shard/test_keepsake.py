@@ -8,7 +8,7 @@ import pytest
 from engines.fake import FakeEngine
 from engines.protocol import EngineSpec, Memory
 from service.shard.analysis import AnalysisState
-from service.shard.keepsake import MAX_STORED_SLOTS, make_blob, unpack_memory
+from service.shard.keepsake import MAX_STORED_BYTES, make_blob, unpack_memory
 
 STATE = AnalysisState(7, 1.5, b"a", b"p", b"i")
 
@@ -34,12 +34,13 @@ def test_slots_with_evidence_come_back_and_empty_ones_take_no_room() -> None:
     assert not back.prototypes_PD[held.counts_P == 0].any()
 
 
-def test_of_more_slots_than_there_is_room_for_the_weakest_start_empty() -> None:
-    one = spec(MAX_STORED_SLOTS + 3)
+@pytest.mark.parametrize(("dim", "room"), [(128, 129), (256, 64)])
+def test_of_more_slots_than_there_is_room_for_the_weakest_start_empty(dim: int, room: int) -> None:
+    one = dataclasses.replace(spec(room + 3), dim=dim)
     counts_P = np.linspace(1.0, 2.0, one.num_slots)
     blob = make_blob("m", 1, STATE, memory(counts_P, one.dim))
     back = unpack_memory(blob, one)
-    assert len(blob.prototypes) <= 34 * 1024
+    assert room * dim * 2 == len(blob.prototypes) <= MAX_STORED_BYTES
     assert back is not None
     assert back.counts_P[:3].tolist() == [0.0, 0.0, 0.0]
     np.testing.assert_array_equal(back.counts_P[3:], counts_P[3:].astype(np.float32))
