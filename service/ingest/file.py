@@ -15,8 +15,7 @@ from av.container import InputContainer
 
 from service.errors import StreamError
 from service.ingest.clock import FrameSampler, MediaClock
-from service.ingest.decode import Painter
-from service.ingest.source import check_size
+from service.ingest.decode import Painter, check_size
 from service.types import Frame
 
 MAX_SOURCE_PIXELS = 3840 * 2160

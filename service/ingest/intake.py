@@ -1,14 +1,15 @@
-"""From decoded pictures to frames in the mailbox: media time, rate limit, pace, canvas. Knows no connection and no state machine."""
+"""From decoded pictures to frames in the mailbox: media time, pace, canvas. Knows no connection and no state machine."""
 
 import threading
 import time
 from collections import deque
 from dataclasses import dataclass
 
-from service.ingest.clock import FrameSampler, LiveEdgePacer, MediaClock, PlayoutPacer
+from service.ingest.clock import LiveEdgePacer, MediaClock, PlayoutPacer
 from service.ingest.decode import Painter
+from service.ingest.effort import Demand
+from service.ingest.lazy_decoder import Picture
 from service.ingest.mailbox import DropCause, Mailbox
-from service.ingest.source import Picture
 from service.metrics import Metrics
 from service.types import Frame
 
@@ -27,7 +28,10 @@ class IntakeStats:
 
 
 class Intake:
-    """One stream's pictures, across all its connections. Used by one thread; `stats` may be read from any."""
+    """One stream's pictures, across all its connections. Used by one thread; `stats` may be read from any.
+
+    `demand` says which pictures are wanted; whoever decodes asks it.
+    """
 
     def __init__(
         self, stream_id: str, fps: float | None, max_pixels: int, mailbox: Mailbox, metrics: Metrics, media_start_s: float
@@ -36,7 +40,7 @@ class Intake:
         self._mailbox = mailbox
         self._metrics = metrics
         self._clock = MediaClock(media_start_s)
-        self._sampler = FrameSampler(fps)
+        self.demand = Demand(fps)
         self._painter = Painter(max_pixels)
         self._pacer: PlayoutPacer | LiveEdgePacer = LiveEdgePacer()
         self._released_s: deque[float] = deque(maxlen=RATE_FRAMES)
@@ -51,11 +55,12 @@ class Intake:
         """Take one picture through; True when it came out as a frame. May wait for the frame's time, but not once `stopping` is set."""
         now_s = time.monotonic()
         media_s = self._clock.advance(picture.frame.time, now_s)
-        if not self._sampler.keeps(media_s):
-            return self._drop("sampled")
+        if picture.passed_over:
+            self._drop(self.demand.cause, picture.passed_over)
         wait_s = self._pacer.admit(media_s, now_s)
         if wait_s is None:
-            return self._drop("late")
+            self._drop("late")
+            return False
         begun_s = time.perf_counter()
         painted = self._painter.paint(picture.frame, picture.pixel_aspect)
         paint_s = time.perf_counter() - begun_s
@@ -89,7 +94,6 @@ class Intake:
             last_frame_at_s=frame.captured_at_s,
         )
 
-    def _drop(self, cause: DropCause) -> bool:
-        self._mailbox.drop(cause)
-        self._metrics.frames_dropped.labels(self._stream_id, cause).inc()
-        return False
+    def _drop(self, cause: DropCause, count: int = 1) -> None:
+        self._mailbox.drop(cause, count)
+        self._metrics.frames_dropped.labels(self._stream_id, cause).inc(count)

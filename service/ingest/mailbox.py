@@ -1,7 +1,8 @@
 """Between a stream's reader and its pipeline: one frame, the newest. Holds no thread and knows no metric.
 
-Drops are counted by cause: superseded (a newer frame came before the last was taken), sampled (above the asked frame rate),
-late (too far behind the live edge).
+Drops are counted by cause: superseded (a newer frame came before the last was taken), late (too far behind the live edge),
+sampled (above the frame rate that the user asked for), overload (above what the shard can afford just now, where that is less).
+Of the last two most were never decoded.
 """
 
 import threading
@@ -11,7 +12,7 @@ from typing import Literal
 
 from service.types import Frame
 
-DropCause = Literal["superseded", "sampled", "late"]
+DropCause = Literal["superseded", "late", "sampled", "overload"]
 
 
 class Mailbox:
@@ -45,10 +46,10 @@ class Mailbox:
             self._filled.notify()
             return superseded
 
-    def drop(self, cause: DropCause) -> None:
-        """Count a frame that was thrown away before it came here."""
+    def drop(self, cause: DropCause, count: int = 1) -> None:
+        """Count frames that were thrown away before they came here."""
         with self._filled:
-            self._drops[cause] += 1
+            self._drops[cause] += count
 
     def take(self, timeout_s: float) -> Frame | None:
         """Wait for a frame; None after `timeout_s`, or when closed and empty."""

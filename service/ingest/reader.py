@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from service.errors import StreamError
 from service.ingest.address import AddressGuard
 from service.ingest.backoff import Backoff, ConnectBudget
+from service.ingest.effort import Effort
+from service.ingest.hardware import DecoderChoice, DecoderKind
 from service.ingest.intake import Intake, IntakeStats
 from service.ingest.mailbox import Mailbox
 from service.ingest.source import LiveSource, SourceLimits
@@ -73,6 +75,8 @@ class StreamReader:
         self._backoff = Backoff(settings.backoff_base_s, settings.backoff_max_s, rng or random.Random())
         self._budget = budget or ConnectBudget(settings.connects_per_minute)
         self._intake = Intake(spec.id, spec.fps, settings.max_pixels, mailbox, metrics, media_start_s)
+        self._choice = DecoderChoice(settings.decoder)
+        self._decoder_kind: DecoderKind | None = None
         self._stopping = threading.Event()
         self._source: LiveSource | None = None
         self._stale_edge: str | None = None
@@ -92,6 +96,10 @@ class StreamReader:
     def running(self) -> bool:
         """Whether the thread lives; one that is not running and never said ended, failed or stopped has crashed."""
         return self._thread.is_alive()
+
+    def set_effort(self, effort: Effort) -> None:
+        """How much of the stream is worth its cost from now on; from any thread, without a reconnect."""
+        self._intake.demand.set_effort(effort)
 
     def start(self) -> None:
         """Begin to connect."""
@@ -121,14 +129,17 @@ class StreamReader:
 
     def _connect_and_read(self) -> bool:
         """One connection, from open to its end; True when the stream is finished."""
-        source = self._source = LiveSource(self._spec.url, self._guard, self._limits, self._stale_edge)
+        source = self._source = LiveSource(self._spec.url, self._guard, self._limits, self._stale_edge, self._intake.demand, self._choice)
         try:
             self._read(source)
         except StreamError as error:
+            if error.code == "codec_unsupported":
+                self._choice.give_up(str(error))
             return self._stopping.is_set() or self._recover(error)
         finally:
             self._stale_edge = source.edge if self._been_live else None
             source.close()
+            self._count_decoder(None)
         if not self._stopping.is_set():
             self._enter("ended", None, "the source said that the stream is over")
         return True
@@ -139,8 +150,19 @@ class StreamReader:
         source.open()
         self._intake.restart(is_bursty=source.is_bursty)
         for picture in source.pictures():
+            self._count_decoder(source.decoder_kind)
             if self._intake.accept(picture, self._stopping) and self._live_since_s is None:
                 self._go_live()
+
+    def _count_decoder(self, kind: DecoderKind | None) -> None:
+        """One stream more by this decoder, one less by the one before."""
+        if kind == self._decoder_kind:
+            return
+        if self._decoder_kind is not None:
+            self._metrics.decoders.labels(self._decoder_kind).dec()
+        if kind is not None:
+            self._metrics.decoders.labels(kind).inc()
+        self._decoder_kind = kind
 
     def _go_live(self) -> None:
         self._live_since_s = time.monotonic()

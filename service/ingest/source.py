@@ -8,24 +8,25 @@ import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from urllib.parse import urlsplit
 
 import av
 import av.error
+from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
-from av.video.stream import VideoStream
 
 from service.errors import StreamError
 from service.ingest.address import AddressGuard, origin_of, split_endpoint
+from service.ingest.decode import check_size
+from service.ingest.effort import Demand
+from service.ingest.hardware import DecoderChoice, DecoderKind
 from service.ingest.http_io import HttpLimits, HttpOpener
+from service.ingest.lazy_decoder import OPTIONS, LazyDecoder, Picture
 from service.ingest.playlist import Playlist, choose_variant
 from service.ingest.rtmp import check_certificate, pin_rtmp
 from service.settings import Settings
 from service.types import StreamCode
 
-MAX_SIDE = 16384
-MAX_BAD_PACKETS = 50
 DECODER_MARGIN = 4  # the decoder only drops what exceeds its own limit; a little above ours, a picture comes out and can be named
 ENOUGH_PIXELS = 1280 * 720
 PATIENCE_TARGETS = 2.0
@@ -74,24 +75,27 @@ class SourceLimits:
         return cls(settings.open_timeout_s, settings.read_timeout_s, settings.stall_after_s, settings.max_source_pixels)
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """One decoded picture and what it cost."""
-
-    frame: av.VideoFrame
-    pixel_aspect: Fraction | None
-    decode_s: float
-
-
 class LiveSource:
     """`open`, then iterate `pictures`, then `close`; one thread does all, `cancel` may come from any other.
 
     Without `close` the process is lost: PyAV 18.1 aborts when an open container with an io_open is garbage-collected.
     """
 
-    def __init__(self, url: str, guard: AddressGuard, limits: SourceLimits, stale_edge: str | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        guard: AddressGuard,
+        limits: SourceLimits,
+        stale_edge: str | None = None,
+        demand: Demand | None = None,
+        choice: DecoderChoice | None = None,
+    ) -> None:
         """`stale_edge` is the `edge` at which an earlier connection stood still: a playlist that still ends there is refused."""
         self._url = url
+        self._demand = demand or Demand()
+        self._choice = choice or DecoderChoice("software")
+        self._hwaccel: HWAccel | None = None
+        self.decoder_kind: DecoderKind | None = None
         self._stale_edge = stale_edge
         self._guard = guard
         self._limits = limits
@@ -114,6 +118,7 @@ class LiveSource:
             split_endpoint(self._url)
         except ValueError as error:
             raise StreamError("forbidden_address", str(error)) from None
+        self._hwaccel = self._choice.hwaccel()
         try:
             self._begun_s = time.monotonic()
             self._container = self._open_rtmp() if self._http is None else self._open_hls(self._http)
@@ -122,15 +127,17 @@ class LiveSource:
         _check_video(self._container, self._limits.max_source_pixels, self._url)
 
     def pictures(self) -> Iterator[Picture]:
-        """Decoded pictures in order. Ends when cancelled or when the stream itself said that it is over, else raises StreamError."""
+        """The wanted pictures in order. Ends when cancelled or when the stream itself said that it is over, else raises StreamError."""
         assert self._container is not None, "open() comes first"
         stream = self._container.streams.video[0]
-        watchdog = _Watchdog(self._patience_s())
+        decoder = LazyDecoder(stream, self._demand, self._limits.max_source_pixels, self._patience_s())
         try:
             for packet in self._container.demux(stream):
                 if self._cancelled:
                     return
-                yield from self._decode(packet, stream, watchdog)
+                for picture in decoder.pictures(packet):
+                    self.decoder_kind = self._choice.verify(picture.frame)
+                    yield picture
         except (av.error.FFmpegError, OSError) as error:
             raise self._explain(error) from None
         if not self._cancelled:
@@ -147,20 +154,6 @@ class LiveSource:
         if self._container is not None:
             self._container.close()
 
-    def _decode(self, packet: "av.Packet[VideoStream]", stream: VideoStream, watchdog: "_Watchdog") -> Iterator[Picture]:
-        begun_s = time.perf_counter()
-        try:
-            frames = packet.decode()
-        except (av.error.InvalidDataError, av.error.PatchWelcomeError):
-            frames = []
-        cost_s = (time.perf_counter() - begun_s) / max(1, len(frames))
-        for frame in frames:
-            if frame.is_corrupt:
-                continue
-            check_size(frame.width, frame.height, self._limits.max_source_pixels)
-            yield Picture(frame, stream.sample_aspect_ratio, cost_s)
-        watchdog.saw(good=bool(frames))
-
     def _judge_end(self) -> None:
         playlist = self._http.playlist if self._http else None
         if self._http is not None and self._http.failure is not None:
@@ -174,7 +167,8 @@ class LiveSource:
             check_certificate(endpoint, self._limits.open_timeout_s)
         target = pin_rtmp(self._url, endpoint)
         timeouts = (self._limits.open_timeout_s, min(self._limits.read_timeout_s, self._limits.stall_after_s))
-        return av.open(target.url, format="flv", options={**_RTMP_OPTIONS, **target.options}, timeout=timeouts, metadata_errors="replace")
+        options = {**_RTMP_OPTIONS, **target.options}
+        return av.open(target.url, format="flv", options=options, timeout=timeouts, metadata_errors="replace", hwaccel=self._hwaccel)
 
     def _open_hls(self, http: HttpOpener) -> InputContainer:
         url, playlist = self._url, http.prefetch(self._url)
@@ -186,7 +180,9 @@ class LiveSource:
         open_timeout_s = max(self._limits.open_timeout_s, read_timeout_s)
         options = {**_HLS_OPTIONS, "live_start_index": str(live_start_index(playlist.target_duration_s))}
         timeouts = (open_timeout_s, read_timeout_s)
-        container = av.open(url, format="hls", io_open=http, options=options, timeout=timeouts, metadata_errors="replace")
+        container = av.open(
+            url, format="hls", io_open=http, options=options, timeout=timeouts, metadata_errors="replace", hwaccel=self._hwaccel
+        )
         http.total_s = read_timeout_s
         return container
 
@@ -226,26 +222,6 @@ def live_start_index(target_duration_s: float) -> int:
     return -1 - max(1, math.ceil(BEHIND_EDGE_S / max(0.5, target_duration_s)))
 
 
-class _Watchdog:
-    """Raises when packets keep coming but no picture does."""
-
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
-        self._bad = 0
-        self._good_at_s = time.monotonic()
-
-    def saw(self, *, good: bool) -> None:
-        now_s = time.monotonic()
-        if good:
-            self._bad, self._good_at_s = 0, now_s
-            return
-        self._bad += 1
-        if self._bad >= MAX_BAD_PACKETS:
-            raise StreamError("codec_unsupported", f"no picture could be decoded from the last {self._bad} packets", permanent=False)
-        if now_s - self._good_at_s > self._patience_s:
-            raise StreamError("timeout", f"no picture came for {now_s - self._good_at_s:.1f} s")
-
-
 def _check_video(container: InputContainer, max_source_pixels: int, url: str) -> None:
     """Refuse what must not be decoded before the first packet is."""
     if not container.streams.video:
@@ -254,13 +230,5 @@ def _check_video(container: InputContainer, max_source_pixels: int, url: str) ->
     if codec is None:
         raise StreamError("codec_unsupported", f"{origin_of(url)} sends a video codec that FFmpeg cannot decode")
     check_size(codec.width, codec.height, max_source_pixels)
-    codec.options = {"max_pixels": str(DECODER_MARGIN * max_source_pixels)}
+    codec.options = {"max_pixels": str(DECODER_MARGIN * max_source_pixels), **OPTIONS}
     codec.thread_count = 1
-
-
-def check_size(width: int, height: int, max_source_pixels: int) -> None:
-    """Refuse a picture of so many pixels: StreamError("too_large")."""
-    if width * height > max_source_pixels or max(width, height) > MAX_SIDE:
-        raise StreamError(
-            "too_large", f"the picture is {width}x{height}; at most {max_source_pixels} pixels and {MAX_SIDE} a side are decoded"
-        )

@@ -6,6 +6,7 @@ import av
 import numpy as np
 import pytest
 
+from service.errors import StreamError
 from service.ingest.decode import PAD_GREY, Painter, shown_size
 
 BUDGET = 448 * 256
@@ -59,3 +60,26 @@ def test_every_picture_has_its_own_array() -> None:
     kept = first.copy()
     painter.paint(picture(640, 360, (0, 255, 0)))
     assert (first == kept).all()
+
+
+@pytest.mark.parametrize("pixels", ["yuv420p", "nv12"])
+@pytest.mark.parametrize("colorspace", [1, 6, 9])
+@pytest.mark.parametrize("color_range", [1, 2])
+def test_colours_come_out_as_full_size_conversion_gives_them(pixels: str, colorspace: int, color_range: int) -> None:
+    blocks_HW3 = np.kron(np.random.default_rng(0).integers(0, 256, (9, 16, 3), np.uint8), np.ones((80, 80, 1), np.uint8))
+    frame = av.VideoFrame.from_ndarray(blocks_HW3, format="rgb24").reformat(format=pixels)
+    frame.colorspace, frame.color_range = colorspace, color_range
+    plain_HW3 = frame.to_ndarray(format="rgb24")[40::80, 40::80]
+    painted_HW3 = Painter(BUDGET).paint(frame).image_HW3[14:252:28, 14:448:28]
+    assert np.abs(painted_HW3.astype(int) - plain_HW3).max() <= 4
+
+
+@pytest.mark.parametrize("pixels", ["rgb24", "gray", "yuv444p", "yuv422p10le", "yuvj420p", "pal8"])
+def test_every_usual_pixel_format_is_painted(pixels: str) -> None:
+    assert Painter(BUDGET).paint(av.VideoFrame(640, 360, pixels)).content_hw == (252, 448)
+
+
+def test_a_pixel_format_that_swscale_does_not_know_is_an_unsupported_codec() -> None:
+    with pytest.raises(StreamError, match="pictures in rgbaf32le cannot be converted") as caught:
+        Painter(BUDGET).paint(av.VideoFrame(640, 360, "rgbaf32le"))
+    assert caught.value.code == "codec_unsupported"

@@ -68,6 +68,14 @@ def test_a_frozen_playlist_stalls_and_is_not_played_again(plan: list[Segment], g
     assert set(watch.codes) == {"timeout"}
 
 
+def test_timestamps_that_start_anew_with_each_segment_do_not_stop_a_sampled_stream(segments: list[Path], guard: AddressGuard) -> None:
+    with HlsOrigin([Segment(segments[1], discontinuity=True)]) as origin, Watch(origin.url, guard, fps=2.0) as watch:
+        watch.until_frames(9)
+    assert watch.names == ["connecting", "live"]
+    assert is_growing(watch.frames)
+    assert watch.frames[-1].captured_at_s - watch.frames[0].captured_at_s == pytest.approx(4.0, abs=1.5)
+
+
 @pytest.mark.parametrize("mode", ["hang", "half"])
 def test_a_segment_that_does_not_come_whole_stalls_and_recovers(
     plan: list[Segment], guard: AddressGuard, mode: Literal["hang", "half"]

@@ -1,9 +1,13 @@
 """The reader on real RTMP: nginx-rtmp, pushed to by ffmpeg."""
 
+import itertools
 import time
 from pathlib import Path
 
+import pytest
+
 from service.ingest.address import AddressGuard
+from service.ingest.effort import Effort
 from service.settings import Settings
 from tests.servers.nginx_rtmp import NginxRtmp
 from tests.servers.publisher import FfmpegPublisher
@@ -60,6 +64,25 @@ def test_a_lower_rate_drops_frames_as_sampled(nginx: NginxRtmp, video_720p: Path
     assert abs(7 / media_s - 5.0) < 0.5
     assert watch.mailbox.drops["sampled"] > 20
     assert 'cause="sampled"' in watch.metrics.expose().decode()
+
+
+def test_effort_falls_to_key_frames_and_comes_back_on_the_same_connection(nginx: NginxRtmp, video_720p: Path, guard: AddressGuard) -> None:
+    with FfmpegPublisher(video_720p, nginx.rtmp_url("effort")), Watch(nginx.rtmp_url("effort"), guard) as watch:
+        watch.until_frames(10)
+        watch.reader.set_effort(Effort(key_frames_only=True))
+        watch.watch_for(0.5)
+        before = len(watch.frames)
+        watch.until_frames(3)
+        gaps_s = [right.media_s - left.media_s for left, right in itertools.pairwise(watch.frames[before:])]
+        assert gaps_s == pytest.approx([1.0] * len(gaps_s), abs=0.1)
+        watch.reader.set_effort(Effort())
+        begun_s = time.monotonic()
+        watch.until_frames(25)
+        assert time.monotonic() - begun_s < 3.0
+    assert watch.names == ["connecting", "live"]
+    assert is_growing(watch.frames)
+    assert watch.mailbox.drops["overload"] > 40
+    assert watch.mailbox.drops.get("sampled", 0) == 0
 
 
 def test_a_silent_server_is_tried_again_and_no_secret_is_said(guard: AddressGuard) -> None:
