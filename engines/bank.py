@@ -27,24 +27,31 @@ class MemoryBank:
 
     def read(self, slot: int) -> Memory:
         """A copy of one slot. Raises ValueError when there is no such slot."""
-        self._check(slot)
+        check_slot(slot, len(self.counts_SP))
         return Memory(self.prototypes_SPD[slot].copy(), self.counts_SP[slot].copy())
 
     def write(self, slot: int, memory: Memory | None) -> None:
         """Fill one slot; None empties it. Raises ValueError on a foreign slot, shape or number (NaN, negative evidence)."""
-        self._check(slot)
+        check_slot(slot, len(self.counts_SP))
         if memory is None:
             self.prototypes_SPD[slot] = 0.0
             self.counts_SP[slot] = 0.0
             return
-        expected = (self.prototypes_SPD.shape[1:], self.counts_SP.shape[1:])
-        if (memory.prototypes_PD.shape, memory.counts_P.shape) != expected:
-            raise ValueError(f"a memory here is {expected}, got {memory.prototypes_PD.shape} and {memory.counts_P.shape}")
-        if not (np.isfinite(memory.prototypes_PD).all() and np.isfinite(memory.counts_P).all() and (memory.counts_P >= 0).all()):
-            raise ValueError("a memory holds finite numbers and evidence of at least 0")
+        check_memory(memory, *self.prototypes_SPD.shape[1:])
         self.prototypes_SPD[slot] = memory.prototypes_PD
         self.counts_SP[slot] = memory.counts_P
 
-    def _check(self, slot: int) -> None:
-        if not 0 <= slot < len(self.counts_SP):
-            raise ValueError(f"slots are 0 to {len(self.counts_SP) - 1}, got {slot}")
+
+def check_slot(slot: int, num_streams: int) -> None:
+    """Raise ValueError when there is no such slot."""
+    if not 0 <= slot < num_streams:
+        raise ValueError(f"slots are 0 to {num_streams - 1}, got {slot}")
+
+
+def check_memory(memory: Memory, num_slots: int, dim: int) -> None:
+    """Raise ValueError on a foreign shape or number (NaN, negative evidence)."""
+    expected = ((num_slots, dim), (num_slots,))
+    if (memory.prototypes_PD.shape, memory.counts_P.shape) != expected:
+        raise ValueError(f"a memory here is {expected}, got {memory.prototypes_PD.shape} and {memory.counts_P.shape}")
+    if not (np.isfinite(memory.prototypes_PD).all() and np.isfinite(memory.counts_P).all() and (memory.counts_P >= 0).all()):
+        raise ValueError("a memory holds finite numbers and evidence of at least 0")

@@ -1,26 +1,96 @@
-"""Opens a backend by name. A backend is imported only when asked for, so none is a dependency of the others."""
+"""Opens a backend by name, or the best that runs here. A backend is imported only when it is wanted: none is a dependency of the others."""
 
+import importlib
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import model
+from engines.probe import BACKENDS, probe
 from engines.protocol import Engine
+from model.checkpoint import read_manifest
 
-BACKENDS = ("onnxruntime", "fake")
+__all__ = ["AUTO", "BACKENDS", "PREFERRED", "SHIPPED", "Chosen", "PassedOver", "choose_engine", "open_engine"]
+
+AUTO = "auto"
+PREFERRED = tuple(backend for backend in BACKENDS if backend != "fake")
+FP32_ONLY = ("onnxruntime", "fake")
 SHIPPED = Path(model.__file__).parent / "checkpoints" / "nano-v1"
 
 
-def open_engine(backend: str, *, model_dir: Path | None = None, num_streams: int, max_pixels: int, threads: int = 0) -> Engine:
-    """A loaded, warmed-up engine with `num_streams` empty memory slots.
+@dataclass(frozen=True, slots=True)
+class PassedOver:
+    """A better backend that was not taken, and why in words."""
 
-    `model_dir` None is the shipped nano-v1; `threads` 0 is one per core. Raises ValueError with a sentence when the backend is
-    unknown or the checkpoint is missing, torn or foreign.
+    backend: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An opened engine, and what was passed over for it."""
+
+    engine: Engine
+    passed_over: tuple[PassedOver, ...]
+
+
+def open_engine(
+    backend: str,
+    *,
+    model_dir: Path | None = None,
+    num_streams: int,
+    max_pixels: int,
+    threads: int = 0,
+    precision: str | None = None,
+) -> Engine:
+    """A loaded, warmed-up engine with `num_streams` empty memory slots: `choose_engine` for callers who do not ask what was passed over."""
+    return choose_engine(
+        backend, model_dir=model_dir, num_streams=num_streams, max_pixels=max_pixels, threads=threads, precision=precision
+    ).engine
+
+
+def choose_engine(
+    backend: str,
+    *,
+    model_dir: Path | None = None,
+    num_streams: int,
+    max_pixels: int,
+    threads: int = 0,
+    precision: str | None = None,
+) -> Chosen:
+    """Open a backend, or for "auto" the first of `PREFERRED` that opens this network on this machine.
+
+    `model_dir` None is the shipped nano-v1; `threads` 0 is one per core; `precision` (fp32, fp16, bf16) None is the backend's own.
+    Raises ValueError with a sentence when the backend is unknown or cannot run here, or the checkpoint is missing, torn or foreign;
+    for "auto" when nothing opens, with the reason of each.
     """
-    if backend == "fake":
-        from engines.fake import open_engine as open_fake
+    folder = model_dir or SHIPPED
+    open_one = partial(
+        _open, folder=folder, num_streams=num_streams, max_pixels=max_pixels, threads=threads, precision=precision
+    )  # fmt: skip
+    if backend != AUTO:
+        return Chosen(open_one(backend), ())
+    read_manifest(folder, to_run=True)
+    passed_over: list[PassedOver] = []
+    for candidate in PREFERRED:
+        try:
+            return Chosen(open_one(candidate), tuple(passed_over))
+        except ValueError as error:
+            passed_over.append(PassedOver(candidate, str(error)))
+    raise ValueError(f"no engine opens {folder} here: {'; '.join(f'{one.backend}: {one.why}' for one in passed_over)}")
 
-        return open_fake(model_dir=model_dir, num_streams=num_streams, max_pixels=max_pixels, threads=threads)
-    if backend == "onnxruntime":
-        from engines.onnxruntime import open_engine as open_onnxruntime
 
-        return open_onnxruntime(model_dir=model_dir or SHIPPED, num_streams=num_streams, max_pixels=max_pixels, threads=threads)
-    raise ValueError(f"no engine {backend!r}; known: {', '.join(BACKENDS)}")
+def _open(backend: str, *, folder: Path, num_streams: int, max_pixels: int, threads: int, precision: str | None) -> Engine:
+    """Any failure to open is a ValueError, whatever the library raised."""
+    capability = probe(backend)
+    if not capability.usable:
+        raise ValueError(f"{backend} cannot run here: {capability.why}")
+    wanted = {} if precision is None else {"precision": precision}
+    if backend in FP32_ONLY and wanted.pop("precision", "fp32") != "fp32":
+        raise ValueError(f"{backend} computes in fp32, got {precision!r}")
+    try:
+        door = importlib.import_module(f"engines.{backend}").open_engine
+        engine: Engine = door(model_dir=folder, num_streams=num_streams, max_pixels=max_pixels, threads=threads, **wanted)
+    except (ImportError, RuntimeError) as error:
+        raise ValueError(f"{backend} does not open {folder.name}: {error}") from error
+    return engine

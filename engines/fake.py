@@ -4,6 +4,7 @@ By default there is always a person; a content brighter than `CUP_LUMA` also sho
 probability .95; a darker one shows no cup. A test scripts other worlds with `scene` (see `make_scene`).
 """
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,6 +20,7 @@ NUM_PAIRS = 64
 NUM_SCENE_SLOTS = 2
 DIM = 128
 MAX_BATCH = 8
+MODEL_HASH = "fake-moderation-v1"
 CUP_LUMA = 110.0
 LOW_PROB = 0.02
 OBJECTS = MODERATION_V1.objects
@@ -30,16 +32,30 @@ Relation = tuple[int, str, int, float]
 
 
 class FakeEngine:
-    """The Engine protocol over `scene(image_HW3, dt_s)`. The memory counts the frames in which each class was seen."""
+    """The Engine protocol over `scene(image_HW3, dt_s)`. The memory counts the frames in which each class was seen.
 
-    def __init__(self, *, num_streams: int, max_pixels: int, scene: Scene | None = None) -> None:
+    `infer` takes `call_s` and `frame_s` for each picture longer than the scenes do, asleep, as a host that waits for its device.
+    """
+
+    def __init__(
+        self,
+        *,
+        num_streams: int,
+        max_pixels: int,
+        scene: Scene | None = None,
+        call_s: float = 0.0,
+        frame_s: float = 0.0,
+        best_batch: int = 1,
+        model_hash: str = MODEL_HASH,
+    ) -> None:
         num_slots = len(OBJECTS) + len(PREDICATES) + NUM_SCENE_SLOTS
         self._scene = scene or default_scene
+        self._call_s, self._frame_s = call_s, frame_s
         self._bank = MemoryBank(num_streams, num_slots, DIM)
         self._spec = EngineSpec(
             backend="fake",
             model="fake",
-            model_hash="fake-moderation-v1",
+            model_hash=model_hash,
             vocabulary=MODERATION_V1,
             predicates=tuple(Predicate(name, name not in NULL_PREDICATES, 0.5) for name in PREDICATES),
             max_batch=MAX_BATCH,
@@ -49,6 +65,7 @@ class FakeEngine:
             num_pairs=NUM_PAIRS,
             num_slots=num_slots,
             dim=DIM,
+            best_batch=best_batch,
         )
 
     @property
@@ -57,6 +74,8 @@ class FakeEngine:
 
     def infer(self, images_BHW3: UInt8, slots: Sequence[int], dt_s: Sequence[float]) -> list[SceneGraph]:
         check_batch(self._spec, images_BHW3, slots, dt_s)
+        if cost_s := self._call_s + self._frame_s * len(slots):
+            time.sleep(cost_s)
         graphs = [self._scene(image_HW3, dt) for image_HW3, dt in zip(images_BHW3, dt_s, strict=True)]
         for slot, graph in zip(slots, graphs, strict=True):
             self._remember(slot, graph)

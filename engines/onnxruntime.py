@@ -23,6 +23,7 @@ from model.checkpoint import read_manifest, read_prototypes
 MAX_BATCH = 8
 WARM_UP_SOURCE = (720, 1280)
 LOAD_ERRORS = (ort_errors.Fail, ort_errors.InvalidGraph, ort_errors.InvalidProtobuf, ort_errors.NotImplemented, ort_errors.RuntimeException)
+RUN_ERRORS = (*LOAD_ERRORS, ort_errors.InvalidArgument, ort_errors.EPFail)
 
 
 class OnnxRuntimeEngine:
@@ -72,7 +73,10 @@ class OnnxRuntimeEngine:
         """One frame of one stream: only its row of the bank is touched."""
         memory_1PD, counts_1P = self._bank.gather([slot])
         feeds = {"images": image_1HW3, "memory": memory_1PD, "counts": counts_1P, "dt": np.full(1, dt_s, np.float32), **self._prototypes}
-        *scene, memory_1PD, counts_1P = session.run(None, feeds)
+        try:
+            *scene, memory_1PD, counts_1P = session.run(None, feeds)
+        except RUN_ERRORS as error:
+            raise RuntimeError(f"ONNX Runtime fails on a {image_1HW3.shape[2]}x{image_1HW3.shape[1]} picture: {error}") from error
         self._bank.scatter([slot], memory_1PD, counts_1P)
         return scene_graph(*(rows[0] for rows in scene))
 

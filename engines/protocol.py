@@ -68,6 +68,11 @@ class SceneGraph:
     pairs_R2: npt.NDArray[np.int64]
     predicate_probs_RK: Float
 
+    def is_finite(self) -> bool:
+        """False when the network has lost its numbers: a broken half-precision engine gives NaN, not an error."""
+        arrays = (self.boxes_N4, self.scores_N, self.class_probs_NC, self.embeddings_ND, self.predicate_probs_RK)
+        return all(bool(np.isfinite(array).all()) for array in arrays)
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -81,7 +86,9 @@ class Engine(Protocol):
     """A network on a device, with one memory slot per stream (a bank, allocated once).
 
     Which stream owns which slot is the caller's book-keeping. `infer` reads and advances the memory of the given slots.
-    Errors: ValueError when the images or slots do not fit the spec, saying what came and what was expected.
+    Calls come from one thread at a time, not always the same one.
+    Errors: ValueError when the images or slots do not fit the spec, saying what came and what was expected; RuntimeError when the
+    library or the device fails under a batch that fits.
     """
 
     @property

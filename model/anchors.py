@@ -1,7 +1,7 @@
 """Anchors of EfficientDet (Tan et al. 2020): where the detector's boxes start from. Pure arithmetic on sizes; exportable.
 
-A anchors of all levels, level by level, within a level shape-major then row-major; 4 = (centre x, centre y, width, height) as fractions
-of the canvas.
+A anchors of all levels, level by level, within a level shape-major then row-major; S shapes; 4 = (centre x, centre y, width, height) as
+fractions of the canvas.
 """
 
 from collections.abc import Sequence
@@ -18,23 +18,27 @@ SHAPES: tuple[tuple[float, float], ...] = tuple(
 """The nine (width, height) in units of one cell."""
 
 
-def level_anchors(height: int, width: int) -> Tensor:
-    """Anchors (4, 9 * height * width) of a feature map. A cell is the canvas over the map's size, as the published model has it."""
-    x_HW = ((torch.arange(width, dtype=torch.float32) + 0.5) / width).expand(height, width)
-    y_HW = ((torch.arange(height, dtype=torch.float32) + 0.5) / height).unsqueeze(1).expand(height, width)
+def level_anchors(height: int, width: int, device: torch.device | None = None) -> Tensor:
+    """Anchors (4, 9 * height * width) of a feature map. A cell is the canvas over the map's size, as the published model has it.
+
+    Filled in on the device: a CUDA graph may hold no copy from the host.
+    """
+    x_HW = ((torch.arange(width, dtype=torch.float32, device=device) + 0.5) / width).expand(height, width)
+    y_HW = ((torch.arange(height, dtype=torch.float32, device=device) + 0.5) / height).unsqueeze(1).expand(height, width)
+    wide_S, high_S = (torch.cat([torch.full((1,), side, device=device) for side in sides]) for sides in zip(*SHAPES, strict=True))
     return torch.stack(
         [
             x_HW.expand(len(SHAPES), height, width),
             y_HW.expand(len(SHAPES), height, width),
-            (torch.tensor([shape[0] for shape in SHAPES]) / width)[:, None, None].expand(len(SHAPES), height, width),
-            (torch.tensor([shape[1] for shape in SHAPES]) / height)[:, None, None].expand(len(SHAPES), height, width),
+            (wide_S / width)[:, None, None].expand(len(SHAPES), height, width),
+            (high_S / height)[:, None, None].expand(len(SHAPES), height, width),
         ]
     ).flatten(1)
 
 
-def all_anchors(sizes: Sequence[tuple[int, int]]) -> Tensor:
+def all_anchors(sizes: Sequence[tuple[int, int]], device: torch.device | None = None) -> Tensor:
     """Anchors (4, A) of all levels, given their (height, width)."""
-    return torch.cat([level_anchors(height, width) for height, width in sizes], dim=1)
+    return torch.cat([level_anchors(height, width, device) for height, width in sizes], dim=1)
 
 
 def decode(deltas_B4A: Tensor, anchors_B4A: Tensor) -> Tensor:

@@ -43,7 +43,7 @@ def coverage(low_BN: Tensor, high_BN: Tensor, num_cells: int) -> Tensor:
     """The share (B, N, cells) that each cell has in an interval of at least one cell; sums to 1."""
     centre_BN1 = ((low_BN + high_BN) * (0.5 * num_cells)).unsqueeze(2)
     half_BN1 = ((high_BN - low_BN) * (0.5 * num_cells)).clamp(min=0.5).unsqueeze(2)
-    cells = torch.arange(num_cells, dtype=torch.float32)
+    cells = torch.arange(num_cells, dtype=torch.float32, device=low_BN.device)
     overlap_BNX = torch.minimum(centre_BN1 + half_BN1, cells + 1.0) - torch.maximum(centre_BN1 - half_BN1, cells)
     overlap_BNX = overlap_BNX.clamp(min=0.0)
     share_BNX: Tensor = overlap_BNX / overlap_BNX.sum(dim=2, keepdim=True)

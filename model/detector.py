@@ -41,6 +41,15 @@ class Detections(NamedTuple):
     pyramid: tuple[Tensor, ...]
     taps: tuple[Tensor, ...]
 
+    def float(self) -> "Detections":
+        """The same in float32, whatever the detector computes in."""
+        logits_BCA, deltas_B4A, anchors_4A = self.logits_BCA.float(), self.deltas_B4A.float(), self.anchors_4A
+        return Detections(logits_BCA, deltas_B4A, anchors_4A, _all_float(self.pyramid), _all_float(self.taps))
+
+
+def _all_float(levels: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(level.float() for level in levels)
+
 
 def same_conv(in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Module:
     """A convolution with SAME padding; the input has even sides where the stride is 2."""
@@ -202,9 +211,9 @@ class Detector(nn.Module):
         self.box_head = Head(4)
 
     def forward(self, images_BHW3: Tensor) -> Detections:
-        """`images_BHW3` uint8; 127 is the grey that the network takes for nothing."""
+        """`images_BHW3` uint8; 127 is the grey that the network takes for nothing. Runs in its weights' precision, anchors in float32."""
         images_B3HW = (images_BHW3.permute(0, 3, 1, 2).float() - 127.0) * (1 / 128)
-        taps = self.trunk(images_B3HW)
+        taps = self.trunk(images_B3HW.to(self.box_head.predict_bias.dtype))
         pyramid = self.pyramid(taps)
-        anchors_4A = all_anchors([(level.shape[2], level.shape[3]) for level in pyramid])
+        anchors_4A = all_anchors([(level.shape[2], level.shape[3]) for level in pyramid], images_BHW3.device)
         return Detections(self.class_head(pyramid), self.box_head(pyramid), anchors_4A, pyramid, taps)

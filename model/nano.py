@@ -43,7 +43,7 @@ class Nano(nn.Module):
 
     def entities(self, images_BHW3: Tensor, num_classes: int) -> Entities:
         """The things of each frame, best first."""
-        raw = self.detector(images_BHW3)
+        raw = self.detector(images_BHW3).float()
         heads = self.image_heads
         boxes_BN4, scores_BN, class_probs_BNC = suppress(raw, num_classes, None if heads is None else heads.extra.detect(raw))
         used_BN1 = (scores_BN > 0).unsqueeze(2).to(scores_BN.dtype)

@@ -241,7 +241,7 @@ class SceneHead(nn.Module):
         scores_BN = entities.scores_BN
         inside_BNN = containment(boxes_BN4)
         thing_share_BN = (1.0 - class_BNC[..., PERSON]) * scores_BN
-        carrier_BNN = inside_BNN * thing_share_BN[:, None] * _larger(boxes_BN4) * (1.0 - torch.eye(boxes_BN4.shape[1]).to(boxes_BN4))
+        carrier_BNN = inside_BNN * thing_share_BN[:, None] * _larger(boxes_BN4) * _apart(boxes_BN4)
         around_BNN = inside_BNN * thing_share_BN[:, None]
         carriers_BND, around_BND = carrier_BNN @ entity_BND, around_BNN @ entity_BND
         own_BQ1 = _cell(around_BNN, person_BQ, thing_BQ).unsqueeze(2)
@@ -274,7 +274,7 @@ def propose(boxes_BN4: Tensor, class_BNC: Tensor, scores_BN: Tensor, num_pairs: 
     near_BNN = 1.0 / (1.0 + 3.0 * (gap_x_BNN + gap_y_BNN) / height_BN[:, :, None])
     is_person_BN = ((class_BNC[..., PERSON] - PERSON_FROM) / (PERSON_SURE - PERSON_FROM)).clamp(0.0, 1.0)
     person_BN, thing_BN = is_person_BN * scores_BN, (class_BNC.sum(2) - class_BNC[..., PERSON]) * scores_BN
-    affinity_BNN = person_BN[:, :, None] * thing_BN[:, None] * near_BNN * (1.0 - torch.eye(count).to(boxes_BN4))
+    affinity_BNN = person_BN[:, :, None] * thing_BN[:, None] * near_BNN * _apart(boxes_BN4)
     weight_BQ, cell_BQ = affinity_BNN.flatten(1).topk(num_pairs, dim=1)
     person_BQ = torch.div(cell_BQ, count, rounding_mode="floor")
     return Proposals(person_BQ, cell_BQ - person_BQ * count, torch.where(weight_BQ > 1e-4, weight_BQ, 0.0))
@@ -303,6 +303,11 @@ def _cues_of(cues: Cues, person_BQ: Tensor) -> Cues:
 
 def _cell(table_BNM: Tensor, row_BQ: Tensor, column_BQ: Tensor) -> Tensor:
     return take(table_BNM, row_BQ).gather(2, column_BQ.unsqueeze(2)).squeeze(2)
+
+
+def _apart(boxes_BN4: Tensor) -> Tensor:
+    """(N, N): 1 for two entities, 0 for one with itself."""
+    return 1.0 - torch.eye(boxes_BN4.shape[1], dtype=boxes_BN4.dtype, device=boxes_BN4.device)
 
 
 def _larger(boxes_BN4: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replay": ("service.cli.replay", "analyse a video file: overlay video, graph and alerts as files"),
     "policy": ("service.cli.policy", "check a policy file"),
     "bench": ("service.cli.bench", "measure this machine: engine, service overhead, a live stream end to end"),
+    "engine": ("service.cli.engine", "build engine files ahead of time, list and check the stored ones, measure a backend"),
     "train-image": ("model.commands.train_image", "train the heads on the detector's features, on rendered clips (extra: train)"),
     "fit-filter": ("model.commands.fit_filter", "fit the relation filter of a checkpoint, compare it with simpler ones (extra: train)"),
     "train": ("model.commands.train", "train a checkpoint on the box-level world (extra: train)"),
@@ -26,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "optimisers": ("model.commands.optimisers", "compare ways of training: curves, figure, verdict (extra: train)"),
     "adapt": ("model.commands.adapt", "re-fit a checkpoint's linear head to reviewers' verdicts, in seconds (extra: train)"),
     "export": ("model.commands.export", "import COCO weights, export a checkpoint to ONNX (extra: train)"),
+    "base": ("model.commands.base", "the network at the paper's size: what it costs, a checkpoint of it (extra: train)"),
     "data": ("model.commands.data", "render clips from 3-D models (extra: render)"),
 }
 

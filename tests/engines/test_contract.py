@@ -6,21 +6,44 @@ from dataclasses import astuple
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 
-from engines.factory import BACKENDS, open_engine
+from engines.factory import BACKENDS, SHIPPED, open_engine
+from engines.probe import probe
 from engines.protocol import Engine, Memory, SceneGraph
+from engines.torch_cuda import open_on
+from model.checkpoint import read_manifest, read_prototypes
 from tests.pictures import photograph
 
 NUM_STREAMS = 4
 HEIGHT, WIDTH = 128, 192
 MAX_PIXELS = HEIGHT * WIDTH
 DT_S = 0.04
+TORCH_ON_CPU = "torch_cuda on the CPU"
+USABLE = [backend for backend in BACKENDS if probe(backend).usable]
 Image = npt.NDArray[np.uint8]
 
 
-@pytest.fixture(scope="module", params=BACKENDS)
+def load(backend: str) -> Engine:
+    """On every machine those that run on a CPU, on one with a GPU also the others; all in float32."""
+    if backend == TORCH_ON_CPU:
+        torch.set_num_threads(1)
+        return open_on(torch.device("cpu"), SHIPPED, precision="fp32", num_streams=NUM_STREAMS, max_pixels=MAX_PIXELS)
+    return open_engine(backend, num_streams=NUM_STREAMS, max_pixels=MAX_PIXELS, threads=1, precision="fp32")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backend_is_held_to_this_contract_where_it_can_run(backend: str) -> None:
+    if backend not in USABLE:
+        pytest.skip(f"{backend} cannot run here: {probe(backend).why}")
+    engine = load(backend)
+    assert (engine.spec.backend, engine.spec.precision) == (backend, "fp32")
+    engine.close()
+
+
+@pytest.fixture(scope="module", params=[*USABLE, TORCH_ON_CPU])
 def loaded(request: pytest.FixtureRequest) -> Iterator[Engine]:
-    engine = open_engine(request.param, num_streams=NUM_STREAMS, max_pixels=MAX_PIXELS, threads=1)
+    engine = load(request.param)
     yield engine
     engine.close()
 
@@ -155,8 +178,8 @@ def blank(count: int = 1, height: int = 64, width: int = 64) -> Image:
         (blank(height=65), [0], [0.0], "multiples of 32, .* got 64x65"),
         (blank(height=32), [0], [0.0], "from 64 on, .* got 64x32"),
         (blank(height=256, width=128), [0], [0.0], "at most 24576 pixels, got 128x256"),
-        (blank(0), [], [], "a batch holds 1 to 8 images, got 0"),
-        (blank(9), list(range(9)), [0.0] * 9, "a batch holds 1 to 8 images, got 9"),
+        (blank(0), [], [], "a batch holds 1 to .* images, got 0"),
+        (blank(300), list(range(300)), [0.0] * 300, "a batch holds 1 to .* images, got 300"),
         (blank(2), [0], [0.0, 0.0], "got 2 images, 1 slots, 2 dt"),
         (blank(2), [1, 1], [0.0, 0.0], r"slots are distinct and from 0 to 3, got \[1, 1\]"),
         (blank(), [4], [0.0], r"slots are distinct and from 0 to 3, got \[4\]"),
@@ -171,6 +194,34 @@ def test_a_batch_that_does_not_fit_is_refused_in_words(
     with pytest.raises(ValueError, match=sentence):
         engine.infer(images, slots, dt_s)
     assert not any(engine.read_memory(slot).counts_P.any() for slot in range(NUM_STREAMS))
+
+
+def prompts() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    return read_prototypes(SHIPPED, read_manifest(SHIPPED, to_run=True))
+
+
+def test_other_prompts_work_from_the_next_frame_on_without_a_rebuild(engine: Engine, pictures: list[Image]) -> None:
+    objects_CD, predicates_KD = prompts()
+    before = look(engine, pictures[0], 0)
+    engine.replace_prototypes(objects_CD, np.ascontiguousarray(predicates_KD[::-1]))
+    after = look(engine, pictures[0], 1)
+    engine.replace_prototypes(objects_CD, predicates_KD)
+    change = np.abs(after.predicate_probs_RK - before.predicate_probs_RK).max()
+    assert change > 0.1 or engine.spec.backend == "fake"
+    np.testing.assert_array_equal(after.boxes_N4, before.boxes_N4)
+    assert_same(look(engine, pictures[0], 2), before)
+
+
+def test_prompts_that_do_not_fit_are_refused_in_words_and_change_nothing(engine: Engine, pictures: list[Image]) -> None:
+    objects_CD, predicates_KD = prompts()
+    before = look(engine, pictures[0], 0)
+    with pytest.raises(ValueError, match=r"prototypes here are \(\d+, 128\) and \(26, 128\), got \(3, 128\) and \(26, 128\)"):
+        engine.replace_prototypes(objects_CD[:3], predicates_KD)
+    with pytest.raises(ValueError, match="prototypes are float32, got float64 and float32"):
+        engine.replace_prototypes(objects_CD.astype(np.float64), predicates_KD)
+    with pytest.raises(ValueError, match="prototypes are finite numbers"):
+        engine.replace_prototypes(objects_CD, np.full_like(predicates_KD, np.nan))
+    assert_same(look(engine, pictures[0], 1), before)
 
 
 def test_a_memory_that_does_not_fit_is_refused_in_words(engine: Engine) -> None:

@@ -52,7 +52,7 @@ def test_pins_carry_hashes_and_no_address(name: str) -> None:
 
 
 def test_the_default_set_stays_light() -> None:
-    heavy = {"torch", "torchvision", "tensorrt", "torch-tensorrt", "ray", "openvino", "opencv-python"}
+    heavy = {"torch", "torchvision", "tensorrt", "torch-tensorrt", "ray", "opencv-python"}
     assert not heavy & pins("default").keys()
     assert not {"torch", "torchvision"} & pins("dev").keys()
 
