@@ -20,6 +20,8 @@ DT_S = 0.2
 SHOWN = 0.3
 """Score from which a thing counts; what one engine shows the other must have, with any score."""
 MATCH_IOU = 0.5
+GAP_SHARE = 99.9
+"""Percentile of the differences that is `probability_gap`: the rest are borderline decisions, which the triplets judge."""
 NEAR = 0.05
 """A triplet that one engine tells and the other has this little under its threshold counts as told by both."""
 
@@ -28,7 +30,7 @@ Triplets = Counter[tuple[int, int, int]]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How far a candidate may stray: least mean IoU, share of same labels and F1 of triplets, largest difference of a probability."""
+    """How far a candidate may stray: least mean IoU, share of same labels and F1 of triplets, largest gap of a probability."""
 
     mean_iou: float = 0.95
     same_labels: float = 0.95
@@ -120,7 +122,7 @@ def compare(reference: Sequence[SceneGraph], candidate: Sequence[SceneGraph], pr
         matched = match(one, other)
         ious += [iou for _, _, iou in matched] + [0.0] * _num_missing(one, other, matched)
         same += [bool(one.labels_N[row] == other.labels_N[twin]) for row, twin, _ in matched]
-        gaps.append(_gap(one, other, {row: twin for row, twin, _ in matched}))
+        gaps += _gaps(one, other, {row: twin for row, twin, _ in matched})
         for teller, listener in ((one, other), (other, one)):
             triplets = _triplets(teller, predicates)
             told, agreed = told + triplets.total(), agreed + (triplets & _triplets(listener, predicates, NEAR)).total()
@@ -130,7 +132,7 @@ def compare(reference: Sequence[SceneGraph], candidate: Sequence[SceneGraph], pr
         mean_iou=float(np.mean(ious or [1.0])),
         same_labels=float(np.mean(same or [True])),
         triplet_f1=agreed / told if told else 1.0,
-        probability_gap=max(gaps),
+        probability_gap=float(np.percentile(gaps, GAP_SHARE, method="higher")),
         is_finite=all(graph.is_finite() for graph in candidate),
     )
 
@@ -164,15 +166,15 @@ def _num_missing(one: SceneGraph, other: SceneGraph, matched: Sequence[tuple[int
     return sum(len(set(np.flatnonzero(graph.scores_N >= SHOWN).tolist()) - rows) for graph, rows in zip((one, other), found, strict=True))
 
 
-def _gap(one: SceneGraph, other: SceneGraph, twins: dict[int, int]) -> float:
-    """The largest difference of a score or of a predicate's probability among matched things."""
+def _gaps(one: SceneGraph, other: SceneGraph, twins: dict[int, int]) -> list[float]:
+    """Differences of the scores of matched things, and of the predicates' probabilities of pairs that both propose."""
     gaps = [abs(float(one.scores_N[row]) - float(other.scores_N[twin])) for row, twin in twins.items()]
     rows = {(int(subject), int(obj)): row for row, (subject, obj) in enumerate(other.pairs_R2) if subject != obj}
     for (subject, obj), probs_K in zip(one.pairs_R2.tolist(), one.predicate_probs_RK, strict=True):
-        if subject != obj and subject in twins and obj in twins:
-            row = rows.get((twins[subject], twins[obj]))
-            gaps.append(float(np.abs(probs_K if row is None else probs_K - other.predicate_probs_RK[row]).max()))
-    return max(gaps, default=0.0)
+        row = rows.get((twins.get(subject, -1), twins.get(obj, -1)))
+        if subject != obj and row is not None:
+            gaps += np.abs(probs_K - other.predicate_probs_RK[row]).tolist()
+    return gaps
 
 
 def _triplets(graph: SceneGraph, predicates: Sequence[Predicate], near: float = 0.0) -> Triplets:

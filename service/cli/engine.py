@@ -190,7 +190,7 @@ def _counted(entries: Sequence[Entry]) -> str:
 
 def _numbers_of(accuracy: Accuracy) -> str:
     boxes = f"{accuracy.num_things} things, mean IoU {accuracy.mean_iou:.3f}, same labels {accuracy.same_labels:.3f}"
-    return f"{boxes}, F1 of {accuracy.num_triplets} triplets {accuracy.triplet_f1:.3f}, largest gap {accuracy.probability_gap:.3f}"
+    return f"{boxes}, F1 of {accuracy.num_triplets} triplets {accuracy.triplet_f1:.3f}, gap {accuracy.probability_gap:.3f}"
 
 
 def _action(
