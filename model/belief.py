@@ -56,7 +56,7 @@ class BeliefFilter:
 
 def bounded(log_odds_SK: Floats) -> Floats:
     """Beliefs that a few seconds can turn over."""
-    return np.clip(log_odds_SK, -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    return np.minimum(np.maximum(log_odds_SK, -MAX_LOG_ODDS), MAX_LOG_ODDS)
 
 
 def holds(log_odds_SK: Floats, held_SK: Bools) -> Bools:
@@ -71,5 +71,5 @@ def sigmoid(x: Floats | float) -> Floats:
 
 def logit(p: Floats) -> Floats:
     """Log-odds, within those of .0001 and .9999."""
-    clipped = np.clip(p, 1e-4, 1.0 - 1e-4)
+    clipped = np.minimum(np.maximum(p, 1e-4), 1.0 - 1e-4)
     return np.asarray(np.log(clipped / (1.0 - clipped)))

@@ -57,6 +57,19 @@ class _Likeness:
     same_class_TD: Bools
 
 
+@dataclass(slots=True)
+class _Found:
+    """Who has which detection so far (-1: none), and which are free."""
+
+    taken_T: Ints
+    free_D: Bools
+
+    def match(self, cost_TD: Floats, allowed_TD: Bools) -> None:
+        """One round among those who are left."""
+        at_T, of_D = _assign(cost_TD, allowed_TD & (self.taken_T < 0)[:, None] & self.free_D[None])
+        self.taken_T[at_T], self.free_D[of_D] = of_D, False
+
+
 class Tracks:
     """The identities of one stream. Ids start at 1, grow, and are never given twice."""
 
@@ -137,38 +150,31 @@ class Tracks:
         """Run the three rounds; True for the detections that nobody took."""
         table, like = self._table, self._likeness(seen, media_s)
         active_T1 = ((media_s - dt_s - table.last_seen_T <= COAST_S) | (table.ids_T == 0))[:, None]
-        confident_1D = (seen.scores_D >= CONFIDENT_SCORE)[None]
-        fits_TD = like.near_TD & like.same_class_TD
-        rounds = (
-            (like.cost_TD, fits_TD & active_T1 & confident_1D & (like.cost_TD <= MAX_COST)),
-            (1.0 - like.iou_TD, like.same_class_TD & active_T1 & (like.iou_TD >= MIN_IOU)),
-            (like.lost_cost_TD, fits_TD & ~active_T1 & confident_1D & (like.lost_cost_TD <= MAX_LOST_COST)),
-        )
-        free_D = np.ones(len(seen), np.bool_)
-        taken_T = np.full(len(table), -1)
-        for cost_TD, allowed_TD in rounds:
-            if not free_D.any():
-                break
-            at_T, of_D = _assign(cost_TD, allowed_TD & (taken_T < 0)[:, None] & free_D[None])
-            taken_T[at_T], free_D[of_D] = of_D, False
-        at_T = np.flatnonzero(taken_T >= 0)
-        table.observe(at_T, seen.take(taken_T[at_T]), media_s)
-        return free_D
+        sure_TD = like.near_TD & like.same_class_TD & (seen.scores_D >= CONFIDENT_SCORE)[None]
+        found = _Found(np.full(len(table), -1), np.ones(len(seen), np.bool_))
+        found.match(like.cost_TD, sure_TD & active_T1 & (like.cost_TD <= MAX_COST))
+        if found.free_D.any():
+            found.match(1.0 - like.iou_TD, like.same_class_TD & active_T1 & (like.iou_TD >= MIN_IOU))
+        if found.free_D.any() and not active_T1.all():
+            found.match(like.lost_cost_TD, sure_TD & ~active_T1 & (like.lost_cost_TD <= MAX_LOST_COST))
+        at_T = np.flatnonzero(found.taken_T >= 0)
+        table.observe(at_T, seen.take(found.taken_T[at_T]), media_s)
+        return found.free_D
 
     def _likeness(self, seen: Sightings, media_s: float) -> _Likeness:
         table = self._table
         reach_T = _reach(table, media_s)
         places_P4 = np.concatenate([table.boxes_T4, table.seen_boxes_T4])
         places, near_PD = overlap(places_P4, seen.boxes_D4), _near(places_P4, seen, np.concatenate([reach_T, reach_T]))
-        count = len(table)
-        iou_TD = np.maximum(places.iou_AB[:count], places.iou_AB[count:])
-        giou_TD = np.maximum(places.giou_AB[:count], places.giou_AB[count:])
+        count, iou_PD, giou_PD = len(table), places.iou, places.giou
+        iou_TD, giou_TD = np.maximum(iou_PD[:count], iou_PD[count:]), np.maximum(giou_PD[:count], giou_PD[count:])
         look_TD = 0.5 * (1.0 - cosine(table.embeddings_TE, seen.embeddings_DE))
         class_TD = jensen_shannon(table.classes_TC, seen.classes_DC)
-        cost_TD = PLACE_WEIGHT * 0.5 * (1.0 - giou_TD) + self._look_weight * look_TD + CLASS_WEIGHT * class_TD
+        look_cost_TD, class_cost_TD = self._look_weight * look_TD, CLASS_WEIGHT * class_TD
+        cost_TD = PLACE_WEIGHT * 0.5 * (1.0 - giou_TD) + look_cost_TD + class_cost_TD
         return _Likeness(
             cost_TD=cost_TD + NEWCOMER_PENALTY * np.maximum(1.0 - table.hits_T / NEWCOMER_HITS, 0.0)[:, None],
-            lost_cost_TD=(self._look_weight * look_TD + CLASS_WEIGHT * class_TD) / (self._look_weight + CLASS_WEIGHT),
+            lost_cost_TD=(look_cost_TD + class_cost_TD) / (self._look_weight + CLASS_WEIGHT),
             iou_TD=iou_TD,
             near_TD=near_PD[:count] | near_PD[count:],
             same_class_TD=class_TD <= MAX_CLASS_DISTANCE,
@@ -214,7 +220,7 @@ class Tracks:
         if not waiting_T.any() or not table.shown_T.any():
             return np.zeros(len(table), np.bool_)
         labels_T = table.classes_TC.argmax(1)
-        within_TT = overlap(table.boxes_T4, table.boxes_T4).inside_AB > SUSPECT_INSIDE
+        within_TT = overlap(table.boxes_T4, table.boxes_T4).inside > SUSPECT_INSIDE
         return np.asarray(waiting_T & (within_TT & (labels_T[:, None] == labels_T[None]) & table.shown_T[None]).any(1))
 
 

@@ -14,11 +14,38 @@ EPS = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """`iou_AB`; `giou_AB` in (-1, 1] (Rezatofighi et al. 2019); `inside_AB`: shared area over the smaller box's area."""
+    """Of every a with every b; each likeness is worked out when it is asked for."""
 
-    iou_AB: Floats
-    giou_AB: Floats
-    inside_AB: Floats
+    low_4AB: Floats
+    high_4AB: Floats
+    shared_AB: Floats
+    area_A1: Floats
+    area_1B: Floats
+
+    @property
+    def iou(self) -> Floats:
+        """Intersection over union."""
+        iou_AB: Floats = self.shared_AB / (self._union + EPS)
+        return iou_AB
+
+    @property
+    def giou(self) -> Floats:
+        """Generalised IoU, in (-1, 1] (Rezatofighi et al. 2019)."""
+        union_AB = self._union
+        hull_AB = (self.high_4AB[2] - self.low_4AB[0]) * (self.high_4AB[3] - self.low_4AB[1])
+        giou_AB: Floats = self.shared_AB / (union_AB + EPS) - (hull_AB - union_AB) / (hull_AB + EPS)
+        return giou_AB
+
+    @property
+    def inside(self) -> Floats:
+        """Shared area over the smaller box's area."""
+        inside_AB: Floats = self.shared_AB / (np.minimum(self.area_A1, self.area_1B) + EPS)
+        return inside_AB
+
+    @property
+    def _union(self) -> Floats:
+        union_AB: Floats = self.area_A1 + self.area_1B - self.shared_AB
+        return union_AB
 
 
 def overlap(a_A4: Floats, b_B4: Floats) -> Overlap:
@@ -26,12 +53,7 @@ def overlap(a_A4: Floats, b_B4: Floats) -> Overlap:
     a_4A1, b_41B = a_A4.T[:, :, None], b_B4.T[:, None, :]
     low_4AB, high_4AB = np.minimum(a_4A1, b_41B), np.maximum(a_4A1, b_41B)
     width_AB, height_AB = np.maximum(low_4AB[2:] - high_4AB[:2], 0.0)
-    shared_AB = width_AB * height_AB
-    hull_AB = (high_4AB[2] - low_4AB[0]) * (high_4AB[3] - low_4AB[1])
-    area_A1, area_1B = area(a_A4)[:, None], area(b_B4)[None, :]
-    union_AB = area_A1 + area_1B - shared_AB
-    iou_AB = shared_AB / (union_AB + EPS)
-    return Overlap(iou_AB, iou_AB - (hull_AB - union_AB) / (hull_AB + EPS), shared_AB / (np.minimum(area_A1, area_1B) + EPS))
+    return Overlap(low_4AB, high_4AB, width_AB * height_AB, area(a_A4)[:, None], area(b_B4)[None, :])
 
 
 def area(boxes_A4: Floats) -> Floats:

@@ -111,17 +111,18 @@ class Merges:
         look_TT = cosine(tracked.embeddings_TD, tracked.embeddings_TD)
         seen_T = tracked.rows_T >= 0
         both_TT = np.triu(seen_T[:, None] & seen_T[None], 1)
-        on_top_TT = both_TT & same_group_TT & (look_TT > SAME_LOOK) & ((place.iou_AB > MIN_IOU) | (place.inside_AB > MIN_INSIDE))
+        iou_TT, inside_TT = place.iou, place.inside
+        on_top_TT = both_TT & same_group_TT & (look_TT > SAME_LOOK) & ((iou_TT > MIN_IOU) | (inside_TT > MIN_INSIDE))
         blend = 1.0 - np.exp(-dt_s / NEAR_TAU_S)
         pairs.near_TT += both_TT * (blend * (on_top_TT - pairs.near_TT))
         pairs.frames_TT += on_top_TT
         pairs.frames_TT[both_TT & ~on_top_TT & (pairs.near_TT < 0.1)] = 0
-        pairs.apart_TT[both_TT & (place.inside_AB < APART_INSIDE)] = tracked.media_s
+        pairs.apart_TT[both_TT & (inside_TT < APART_INSIDE)] = tracked.media_s
         lasting_TT = (pairs.near_TT > MERGE_AT) & (pairs.frames_TT >= MERGE_FRAMES)
         if seen_T.all():
             return np.asarray(lasting_TT)
         successor_TT = _reborn(tracked) | (_replaced(tracked) & (pairs.apart_TT == LONG_AGO_S))
-        likely_TT = same_group_TT & (look_TT > SUCCESSOR_LOOK) & (place.iou_AB > SUCCESSOR_IOU)
+        likely_TT = same_group_TT & (look_TT > SUCCESSOR_LOOK) & (iou_TT > SUCCESSOR_IOU)
         return np.asarray(lasting_TT | (successor_TT & likely_TT))
 
 

@@ -19,9 +19,9 @@ UNIT = (0.0, 0.0, 1.0, 1.0)
 )
 def test_overlap_of_two_boxes_is_as_computed_by_hand(a: Box, b: Box, iou: float, giou: float, inside: float) -> None:
     found = overlap(np.array([a]), np.array([b]))
-    assert found.iou_AB[0, 0] == pytest.approx(iou, abs=1e-6)
-    assert found.giou_AB[0, 0] == pytest.approx(giou, abs=1e-6)
-    assert found.inside_AB[0, 0] == pytest.approx(inside, abs=1e-6)
+    assert found.iou[0, 0] == pytest.approx(iou, abs=1e-6)
+    assert found.giou[0, 0] == pytest.approx(giou, abs=1e-6)
+    assert found.inside[0, 0] == pytest.approx(inside, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_pooling_the_unlikely_classes_changes_little() -> None:
 
 def test_nothing_compared_with_something_is_an_empty_table() -> None:
     none, some = np.zeros((0, 4)), np.array([UNIT])
-    assert overlap(none, some).iou_AB.shape == (0, 1)
+    assert overlap(none, some).iou.shape == (0, 1)
     assert jensen_shannon(some, none).shape == (1, 0)
     assert cosine(none, some).shape == (0, 1)
 
