@@ -15,10 +15,10 @@ DEFAULT   := $(VENV)/.default-$(call key,$(PINS_BASE))
 DEV       := $(VENV)/.dev-$(call key,$(PINS_DEV))
 PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check train train-small eval bench clip files screenshot lock servers clean
+.PHONY: help demo test check train train-small eval bench bench-gpu clip files screenshot lock servers clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2}'
 
 demo: $(DEFAULT) ## watch a live test stream in your browser; URL=rtmp://... | http://...m3u8 | FILE watches that instead
 	@$(VIGIL) demo $(if $(URL),"$(URL)") $(if $(PORT),--port "$(PORT)") $(if $(DATA),--data "$(DATA)")
@@ -42,8 +42,11 @@ train-small: $(DEV) ## train end to end in the time CI has, and fail unless it c
 eval: $(DEV) ## measure the shipped checkpoint on SynthHome-test and RealMini, print every table (ARGS="--help" says more)
 	@$(VIGIL) eval $(ARGS)
 
-bench: $(DEFAULT) ## measure this machine (ARGS="--help" says more)
-	@$(VIGIL) bench $(ARGS)
+bench: $(DEV) ## measure this machine, at most ten minutes on two cores; tables, JSON and plots (ARGS="--help" says more)
+	@$(VIGIL) bench --json bench/results $(ARGS)
+
+bench-gpu: ## measure a GPU without a network: needs only a python3 with torch (ARGS="--help" says what else)
+	@$(PYTHON) -m engines.bench_gpu $(ARGS)
 
 clip: $(DEV) servers ## render the demo clip again (about ten minutes)
 	@$(VIGIL) data demo-clip --out $(CLIP)

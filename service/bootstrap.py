@@ -24,6 +24,7 @@ from service.policy import load_policies
 from service.settings import Settings
 from service.shard import engine_process, worker
 from service.shard.children import Job
+from service.shard.cores import CorePlan, default_workers, plan_cores
 from service.shard.folder import run_folder
 from service.shard.messages import BEAT_EVERY_S, ApiReady, Beat
 from service.shard.process import begin
@@ -53,9 +54,10 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool
         store = stack.enter_context(contextlib.closing(_connect(redis_url)))
         address = stack.enter_context(run_folder()) / "engine.sock"
         work = (settings, address, redis_url, policies)
+        cores = _cores(settings)
         supervisor = Supervisor(
-            engine=Job("engine", engine_process.main, (settings, address)),
-            workers=[Job(f"worker-{number}", worker.main, work) for number in range(1, settings.workers + 1)],
+            engine=Job("engine", engine_process.main, (settings, address), cores.engine),
+            workers=[Job(f"worker-{number}", worker.main, work, own) for number, own in enumerate(cores.workers, 1)],
             spare=Job("spare", worker.main, work) if settings.spare_worker else None,
             api=Job("api", api_main, (settings, redis_url, policies, listener)) if with_api else None,
             store=store,
@@ -64,6 +66,13 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool
         supervisor.run(lambda: is_stopping() or bool(embedded and not embedded.is_running))
         if embedded and not embedded.is_running and not is_stopping():
             raise StartupError("the embedded Redis server ended by itself; start again, or set VIGIL_REDIS_URL to a server of your own")
+
+
+def _cores(settings: Settings) -> CorePlan:
+    """One entry for each worker, empty unless asked for."""
+    available = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
+    num_workers = settings.workers or default_workers(len(available))
+    return plan_cores(available if settings.pin_cpus else [], num_workers)
 
 
 def _policies(settings: Settings) -> Path | None:

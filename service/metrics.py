@@ -26,6 +26,7 @@ class Metrics:
         self.frames = Counter("vigil_frames_analysed", "Frames analysed", ["stream"], registry=r)
         self.frames_dropped = Counter("vigil_frames_dropped", "Frames not analysed, by cause", ["stream", "cause"], registry=r)
         self.decode_s = Histogram("vigil_decode_seconds", "Decode and resize of one frame", ["stream"], registry=r, buckets=SECONDS)
+        self.decoders = Gauge("vigil_decoder", "Connected streams by the decoder that really runs: software or cuda", ["kind"], registry=r)
         self.queue_s = Histogram("vigil_queue_seconds", "Wait of a frame for the engine", registry=r, buckets=SECONDS)
         self.infer_s = Histogram("vigil_infer_seconds", "One engine call", registry=r, buckets=SECONDS)
         self.batch_size = Histogram("vigil_batch_size", "Frames in one engine call", registry=r, buckets=(1, 2, 4, 8, 16, 32))
@@ -38,6 +39,12 @@ class Metrics:
         )
         self.state_writes = Counter("vigil_state_writes", "Stream state written to Redis", ["outcome"], registry=r)
         self.worker_restarts = Counter("vigil_worker_restarts", "Worker processes started again", ["worker"], registry=r)
+        self.pressure = Gauge("vigil_pressure_level", "0 full rate, 1 sampled, 2 key frames only", ["worker"], registry=r)
+        self.pressure_fps = Gauge("vigil_pressure_fps", "Most frames a second of each stream under pressure", ["worker"], registry=r)
+        self.engine_capacity = Gauge("vigil_engine_capacity_fps", "Frames a second that the engine holds", ["backend"], registry=r)
+        self.engine_load = Gauge("vigil_engine_load", "Share of the last second in which the engine was at work", ["backend"], registry=r)
+        self.engine_swaps = Counter("vigil_engine_swaps", "Other models met in the model folder", ["outcome"], registry=r)
+        self.engine_passed_over = Gauge("vigil_engine_passed_over", "1 for a backend that was not chosen", ["backend", "why"], registry=r)
         self.engine_ready = Gauge("vigil_engine_ready", "1 when the engine serves", ["backend", "model"], registry=r)
         self.ws_clients = Gauge("vigil_ws_clients", "WebSocket clients", ["kind"], registry=r)
         self.ws_dropped = Counter("vigil_ws_clients_dropped", "WebSocket clients cut off for being slow", ["kind"], registry=r)
@@ -59,6 +66,14 @@ class Metrics:
     def expose(self) -> bytes:
         """Prometheus text format."""
         return generate_latest(self.registry)
+
+
+def read_gauge(page: bytes, name: str) -> float | None:
+    """The value of a metric's first sample on a page; None when it has none."""
+    for line in page.decode().splitlines():
+        if line.startswith((f"{name} ", f"{name}{{")):
+            return float(line.rpartition(" ")[2])
+    return None
 
 
 class _Merged(Collector):

@@ -4,6 +4,7 @@ Each field says which operator turns it and when. A wrong value fails at birth w
 """
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,15 +19,31 @@ class Settings(BaseSettings):
     port: int = Field(8000, ge=0, le=65535, description="Port of API and page; 0 takes a free one.")
     redis_url: str | None = Field(None, description="redis:// or rediss:// of your own server; unset starts the embedded one.")
     data_dir: Path | None = Field(None, description="Folder where the embedded server keeps its state; unset: a temporary one.")
-    model_dir: Path | None = Field(None, description="Checkpoint folder; unset: the shipped nano-v1.")
-    engine: str = Field("onnxruntime", description="Backend that runs the network: onnxruntime, or fake for tests.")
+    model_dir: Path | None = Field(
+        None, description="Checkpoint folder or a link to one, watched: another takes over in flight. Unset: the shipped nano-v1."
+    )
+    engine: str = Field(
+        "auto", description="Backend that runs the network; auto takes the fastest that runs here, fake is for tests. Name one to insist."
+    )
     engine_threads: int = Field(0, ge=0, description="CPU threads of the engine; 0 takes one per core.")
     max_pixels: int = Field(
         448 * 256, ge=64 * 64, description="Pixels of the analysed picture; smaller is faster, larger sees smaller things."
     )
-    workers: int = Field(1, ge=1, le=64, description="Worker processes; more isolate streams from each other's decoder crashes.")
+    decoder: Literal["auto", "software", "cuda"] = Field(
+        "auto", description="auto decodes on a GPU where there is one; software never; cuda fails a stream that the GPU cannot decode."
+    )
+    workers: int = Field(
+        0, ge=0, le=64, description="Worker processes; 0 takes one for every two cores. More isolate streams from each other's crashes."
+    )
     spare_worker: bool = Field(True, description="Keep a started process that steps in at once for a dead worker; off saves 100 MB.")
+    pin_cpus: bool = Field(False, description="Bind engine and workers to cores of their own; on where other programs share the machine.")
     max_streams: int = Field(16, ge=1, le=1024, description="Streams this shard accepts before POST answers 429.")
+    admit_fps: float = Field(
+        2.0,
+        ge=0,
+        description="Frames a second that a stream without fps counts with when POST weighs it against what the engine holds; raise it "
+        "where slow streams are of no use, 0 admits up to max_streams whatever the engine holds.",
+    )
     policies: Path | None = Field(None, description="YAML file or folder of policies, watched for changes; unset: deploy/policies.")
     allow_networks: tuple[str, ...] = Field(
         (), description="Private networks that stream URLs may point to, as CIDR; JSON list. Empty: public addresses only."

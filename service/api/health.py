@@ -15,7 +15,8 @@ from service.metrics import merge
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ENGINE_READY = re.compile(rb"^vigil_engine_ready\{([^}]*)\} 1\.0$", re.MULTILINE)
-_LABEL = re.compile(r'(\w+)="([^"]*)"')
+_PASSED_OVER = re.compile(rb"^vigil_engine_passed_over\{(.*)\} 1\.0$", re.MULTILINE)
+_LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 def health_routes(context: Context) -> APIRouter:
@@ -40,7 +41,7 @@ def health_routes(context: Context) -> APIRouter:
             reasons.append(FieldError("workers", "no worker process runs; streams wait"))
         if reasons:
             raise _not_ready(reasons)
-        return answer(ReadyView(True, engine or "", workers))
+        return answer(ReadyView(True, engine or "", workers, _passed_over(pages)))
 
     @router.get("/metrics", summary="Prometheus metrics of all processes", response_class=Response)
     def metrics() -> Response:
@@ -64,6 +65,17 @@ def _engine(pages: Mapping[str, bytes]) -> str | None:
             labels = dict(_LABEL.findall(found.group(1).decode()))
             return f"{labels.get('backend', '?')}, {labels.get('model', '?')}"
     return None
+
+
+def _passed_over(pages: Mapping[str, bytes]) -> dict[str, str]:
+    """Backend -> why it was not chosen."""
+    found = [dict(_LABEL.findall(one.decode())) for page in pages.values() for one in _PASSED_OVER.findall(page)]
+    return {labels["backend"]: re.sub(r"\\(.)", _unescaped, labels["why"]) for labels in found}
+
+
+def _unescaped(escape: "re.Match[str]") -> str:
+    """As Prometheus writes a label: backslash, quote and line end are escaped."""
+    return " " if escape.group(1) == "n" else escape.group(1)
 
 
 def _not_ready(reasons: list[FieldError]) -> ApiError:

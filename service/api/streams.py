@@ -1,12 +1,14 @@
 """Routes of streams: what is to be watched, and how it goes. Writes wishes only; workers make them true."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Header, Path, Query
 from starlette.responses import Response
 
+from service.api.admission import refusal
 from service.api.context import Context
 from service.api.inputs import StreamCreate, StreamPatch, default_name
 from service.api.openapi import documented
@@ -14,10 +16,12 @@ from service.api.policies import policy_names
 from service.api.problem import ApiError
 from service.api.views import StreamsView, StreamView, answer, view_stream
 from service.errors import StreamError
+from service.metrics import read_gauge
 from service.state.store import CapacityError
 from service.types import StreamSpec, StreamState
 
 RETRY_WHEN_FULL_S = 10
+ENGINE = "engine"
 PATCH_TRIES = 5
 StreamId = Annotated[str, Path(min_length=1, max_length=64, examples=["5f1c2a9b04de"])]
 IdempotencyKey = Annotated[
@@ -70,12 +74,28 @@ def stream_routes(context: Context) -> APIRouter:
 
 
 def _put(context: Context, wished: StreamSpec, idempotency_key: str | None) -> tuple[StreamSpec, bool]:
+    """An engine that is full takes no new stream, but a key that is known gets its stream again."""
+    specs = context.store.list_streams()
+    full = refusal(_running(context, specs), wished, _capacity_fps(context), context.settings.admit_fps)
+    limit = min(len(specs), context.settings.max_streams) if full else context.settings.max_streams
     try:
-        return context.store.put_stream(wished, idempotency_key=idempotency_key, max_streams=context.settings.max_streams)
+        return context.store.put_stream(wished, idempotency_key=idempotency_key, max_streams=limit)
     except CapacityError as error:
-        raise ApiError(429, "too_many_streams", str(error), headers={"retry-after": str(RETRY_WHEN_FULL_S)}) from error
+        raise ApiError(429, "too_many_streams", full or str(error), headers={"retry-after": str(RETRY_WHEN_FULL_S)}) from error
     except ValueError as error:
         raise ApiError(422, "idempotency_key_reused", str(error)) from error
+
+
+def _running(context: Context, specs: Sequence[StreamSpec]) -> list[StreamSpec]:
+    """Those that ask something of the engine."""
+    statuses = context.store.get_statuses([spec.id for spec in specs])
+    return [spec for spec, status in zip(specs, statuses, strict=True) if status is None or status.state not in ("ended", "failed")]
+
+
+def _capacity_fps(context: Context) -> float:
+    """What the engine was last measured to hold; 0 while that is not known."""
+    page = context.store.all_metrics().get(ENGINE, b"")
+    return read_gauge(page, "vigil_engine_capacity_fps") or 0.0
 
 
 def _check_address(context: Context, url: str) -> None:

@@ -90,11 +90,12 @@ class HealthView(Struct, frozen=True):
 
 
 class ReadyView(Struct, frozen=True):
-    """All parts work. `engine` names backend and model."""
+    """All parts work. `engine` names backend and model; `passed_over` says of each better backend why it was not chosen."""
 
     ready: bool
     engine: str
     workers: int
+    passed_over: dict[str, str] = {}
 
 
 def view_stream(spec: StreamSpec, status: StreamStatus | None) -> StreamView:

@@ -4,13 +4,14 @@ Latency is wall time at the client minus the frame's `captured_at_s`; run it on 
 """
 
 import json
+import os
 import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,22 +22,13 @@ import numpy as np
 from msgspec import Struct
 from websockets.sync.client import ClientConnection, connect
 
-from service.cli.procfs import ProcessUse, family
+from service.cli.bench_processes import Others, ProcessLoad, Watched
 from service.types import GraphDelta, GraphMessage, GraphSnapshot
 
 READY_WITHIN_S = 60.0
 FIRST_WITHIN_S = 30.0
 RECEIVE_WITHIN_S = 10.0
 SETTLE_S = 5.0
-
-
-class ProcessResult(Struct):
-    """Resident memory in MiB at the start and the end; processor time as a share of one core in between."""
-
-    name: str
-    rss_start_mib: float
-    rss_end_mib: float
-    cpu_share: float
 
 
 class StreamResult(Struct):
@@ -54,14 +46,24 @@ class StreamResult(Struct):
     longest_gap_ms: float
     lost_seqs: int
     state: str
-    processes: list[ProcessResult]
+    processes: list[ProcessLoad]
+    other_cores: float
+
+    @property
+    def cores(self) -> float:
+        """Cores that all processes of the service took."""
+        return sum(process.cores for process in self.processes)
+
+    def cpu_ms_per_frame(self, process: ProcessLoad) -> float:
+        """Processor time of one process for one analysed frame."""
+        return process.cores * 1000 / self.analysed_fps
 
 
 @contextmanager
-def own_service(options: Sequence[str]) -> Iterator[tuple[str, int]]:
-    """`vigil serve` with these options on a free port; (address, pid)."""
-    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--log-level", "warning", *options]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+def own_service(options: Sequence[str], settings: Mapping[str, str] | None = None) -> Iterator[tuple[str, int]]:
+    """`vigil serve` with these options and VIGIL_* variables on a free port; (address, pid). Only errors of its log are shown."""
+    command = [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--log-level", "error", *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **(settings or {})})
     assert process.stdout is not None
     try:
         found = re.search(r"http://\S+", process.stdout.readline())
@@ -94,8 +96,11 @@ def rtmp_source(file: Path) -> Iterator[str]:
         process.wait()
 
 
-def measure_stream(api: str, url: str, seconds: float, pid: int | None, on_second: Callable[[str], None]) -> StreamResult:
-    """POST `url`, watch it for `seconds`, delete it. ValueError when the service refuses it or nothing comes."""
+def measure_stream(api: str, url: str, seconds: float, pid: int, on_second: Callable[[str], None]) -> StreamResult:
+    """POST `url`, watch it for `seconds`, delete it. A pid of 0 is one that is not known.
+
+    ValueError when the service refuses the stream or nothing comes.
+    """
     with httpx.Client(base_url=api, timeout=10.0) as http:
         posted_s = time.monotonic()
         stream_id = _post(http, url)
@@ -103,10 +108,11 @@ def measure_stream(api: str, url: str, seconds: float, pid: int | None, on_secon
             with connect(f"{api.replace('http', 'ws', 1)}/v1/streams/{stream_id}/graph", max_size=None) as feed:
                 first_snapshot_s, first_delta_s = _first_messages(feed, posted_s, http, stream_id)
                 _drain(feed, min(SETTLE_S, seconds / 2))
-                before, started_s = family(pid) if pid else [], time.monotonic()
+                service, others, started_s = Watched(pid), Others(), time.monotonic()
                 seqs, at_s, late_ms = _watch(feed, seconds, on_second)
                 took_s = time.monotonic() - started_s
-            after = family(pid) if pid else []
+                loads = service.loads()
+                other_cores = others.cores(loads)
             state = str(http.get(f"/v1/streams/{stream_id}").json()["state"])
         finally:
             http.delete(f"/v1/streams/{stream_id}")
@@ -126,7 +132,8 @@ def measure_stream(api: str, url: str, seconds: float, pid: int | None, on_secon
         longest_gap_ms=float(np.diff(at_s).max() * 1000),
         lost_seqs=seqs[-1] - seqs[0] + 1 - len(seqs),
         state=state,
-        processes=_compare(before, after, took_s),
+        processes=loads,
+        other_cores=other_cores,
     )
 
 
@@ -185,12 +192,3 @@ def _watch(feed: ClientConnection, seconds: float, on_second: Callable[[str], No
             next_s += 1.0
             on_second(f"{len(seqs) / (at_s[-1] - start_s):.1f} FPS, p50 {float(np.median(late_ms)):.0f} ms")
     return seqs, at_s, late_ms
-
-
-def _compare(before: list[ProcessUse], after: list[ProcessUse], took_s: float) -> list[ProcessResult]:
-    earlier = {use.pid: use for use in before}
-    return [
-        ProcessResult(use.name, earlier[use.pid].rss_bytes / 2**20, use.rss_bytes / 2**20, (use.cpu_s - earlier[use.pid].cpu_s) / took_s)
-        for use in after
-        if use.pid in earlier
-    ]

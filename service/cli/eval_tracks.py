@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 from tqdm import tqdm
 
-from engines.factory import BACKENDS, open_engine
+from engines.factory import AUTO, BACKENDS, open_engine
 from engines.protocol import Engine
 from model.machine import this_machine
 from service.cli.eval_tracks_clips import Source, WatchedClip, published, realmini, synth_home, watch
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", default="test", choices=("train", "test"), help="which SynthHome clips (test)")
     parser.add_argument("--limit", type=int, metavar="N", default=60, help="no more than so many clips of a set (60)")
     parser.add_argument("--fps", type=float, default=REALMINI_FPS, help=f"analysed frames per second of real clips ({REALMINI_FPS:g})")
-    parser.add_argument("--engine", default=settings.engine, choices=BACKENDS, help="backend that runs the network")
+    parser.add_argument("--engine", default=settings.engine, choices=(AUTO, *BACKENDS), help="backend that runs the network")
     parser.add_argument("--threads", type=int, default=settings.engine_threads, help="CPU threads of the engine; 0: one per core")
     parser.add_argument("--out", type=Path, default=Path("bench/results"), help="folder for the table (JSON) and the picture (PNG)")
 

@@ -8,10 +8,11 @@ import http.server
 import threading
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple, Protocol
 
 import av.error
 
@@ -20,15 +21,31 @@ from service.cli.segments import Plan, Segment, cut, plan
 WINDOW = 5
 KEPT = 5
 HEAD_START = 3
+PLAYLIST = "live.m3u8"
 PLAYLIST_TYPE = "application/vnd.apple.mpegurl"
 SEGMENT_TYPE = "video/mp2t"
 
 
 @dataclass(frozen=True, slots=True)
-class _Published:
+class Published:
+    """A segment in a playlist; `discontinuity` when its timestamps do not go on from the one before."""
+
     sequence: int
     segment: Segment
     discontinuity: bool
+
+
+class Content(NamedTuple):
+    """What one address answers."""
+
+    kind: str
+    body: bytes
+
+
+class Shelf(Protocol):
+    """What an OriginServer serves: the content of a path (without its leading slash), or None for 404. Called from many threads."""
+
+    def find(self, path: str) -> Content | None: ...
 
 
 class LiveOrigin:
@@ -36,11 +53,11 @@ class LiveOrigin:
 
     def __init__(self, path: Path, host: str = "127.0.0.1", port: int = 0) -> None:
         self._plan = plan(path)
-        self._window: deque[_Published] = deque(maxlen=WINDOW + KEPT)
+        self._window: deque[Published] = deque(maxlen=WINDOW + KEPT)
         self._passed_discontinuities = 0
         self._lock = threading.Lock()
         self._stopping = threading.Event()
-        self._server = _Server((host, port), self)
+        self._server = OriginServer((host, port), self)
         self._segments = _endless(self._plan)
         for _ in range(HEAD_START):
             self._publish(*next(self._segments))
@@ -55,30 +72,27 @@ class LiveOrigin:
     def url(self) -> str:
         """Address of the playlist."""
         host, port = self._server.server_address[:2]
-        return f"http://{host!s}:{port}/live.m3u8"
+        return f"http://{host!s}:{port}/{PLAYLIST}"
 
     def playlist(self) -> str:
         """The window as of now."""
         with self._lock:
             shown = list(self._window)[-WINDOW:]
             passed = self._passed_discontinuities + sum(item.discontinuity for item in list(self._window)[:-WINDOW])
-        lines = [
-            "#EXTM3U",
-            "#EXT-X-VERSION:3",
-            f"#EXT-X-TARGETDURATION:{self._plan.target_s}",
-            f"#EXT-X-MEDIA-SEQUENCE:{shown[0].sequence}",
-            f"#EXT-X-DISCONTINUITY-SEQUENCE:{passed}",
-        ]
-        for item in shown:
-            if item.discontinuity:
-                lines.append("#EXT-X-DISCONTINUITY")
-            lines += [f"#EXTINF:{item.segment.duration_s:.3f},", f"{item.sequence}.ts"]
-        return "\n".join(lines) + "\n"
+        return playlist_text(self._plan.target_s, shown, passed)
 
     def segment(self, sequence: int) -> bytes | None:
         """Bytes of a segment that is still kept."""
         with self._lock:
             return next((item.segment.data for item in self._window if item.sequence == sequence), None)
+
+    def find(self, path: str) -> Content | None:
+        """The playlist, or a segment of the window."""
+        if path == PLAYLIST:
+            return Content(PLAYLIST_TYPE, self.playlist().encode())
+        sequence = segment_number(path)
+        body = None if sequence is None else self.segment(sequence)
+        return None if body is None else Content(SEGMENT_TYPE, body)
 
     def close(self) -> None:
         """Stop answering; leaves no thread and no socket."""
@@ -100,7 +114,7 @@ class LiveOrigin:
             sequence = self._window[-1].sequence + 1 if self._window else 0
             if len(self._window) == self._window.maxlen:
                 self._passed_discontinuities += self._window[0].discontinuity
-            self._window.append(_Published(sequence, segment, discontinuity))
+            self._window.append(Published(sequence, segment, discontinuity))
 
     def _pace(self) -> None:
         due_s = time.monotonic()
@@ -127,28 +141,48 @@ def _endless(wanted: Plan) -> Generator[tuple[Segment, bool], None, None]:
         first_pass = False
 
 
-class _Server(http.server.ThreadingHTTPServer):
-    daemon_threads = False  # close() waits for answers under way, so that none outlives the origin
+def playlist_text(target_s: int, shown: Sequence[Published], passed_discontinuities: int) -> str:
+    """A live playlist of these segments, each named by its sequence number."""
+    lines = [
+        "#EXTM3U",
+        "#EXT-X-VERSION:3",
+        f"#EXT-X-TARGETDURATION:{target_s}",
+        f"#EXT-X-MEDIA-SEQUENCE:{shown[0].sequence}",
+        f"#EXT-X-DISCONTINUITY-SEQUENCE:{passed_discontinuities}",
+    ]
+    for item in shown:
+        if item.discontinuity:
+            lines.append("#EXT-X-DISCONTINUITY")
+        lines += [f"#EXTINF:{item.segment.duration_s:.3f},", f"{item.sequence}.ts"]
+    return "\n".join(lines) + "\n"
 
-    def __init__(self, address: tuple[str, int], origin: LiveOrigin) -> None:
-        self.origin = origin
+
+def segment_number(name: str) -> int | None:
+    """17 for "17.ts"; None for any other name."""
+    stem, _, suffix = name.partition(".")
+    return int(stem) if suffix == "ts" and stem.isdecimal() else None
+
+
+class OriginServer(http.server.ThreadingHTTPServer):
+    """Serves a shelf; run `serve_forever` in a thread."""
+
+    daemon_threads = False  # server_close() waits for answers under way, so that none outlives the origin
+
+    def __init__(self, address: tuple[str, int], shelf: Shelf) -> None:
+        self.shelf = shelf
         super().__init__(address, _Handler)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = 5
-    server: _Server
+    server: OriginServer
 
     def do_GET(self) -> None:
-        name = self.path.partition("?")[0].removeprefix("/")
-        if name == "live.m3u8":
-            return self._answer(200, PLAYLIST_TYPE, self.server.origin.playlist().encode())
-        stem, _, suffix = name.partition(".")
-        body = self.server.origin.segment(int(stem)) if suffix == "ts" and stem.isdecimal() else None
-        if body is None:
+        content = self.server.shelf.find(self.path.partition("?")[0].removeprefix("/"))
+        if content is None:
             return self._answer(404, "text/plain", b"no such segment\n")
-        return self._answer(200, SEGMENT_TYPE, body)
+        return self._answer(200, content.kind, content.body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Quiet: the service logs what it reads."""

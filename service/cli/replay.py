@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 from tqdm import tqdm
 
-from engines.factory import BACKENDS, open_engine
+from engines.factory import AUTO, BACKENDS, open_engine
 from engines.protocol import Engine, EngineSpec
 from service.bootstrap import SHIPPED_POLICIES
 from service.cli.overlay import Overlay
@@ -93,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--graph", type=Path, metavar="OUT.jsonl", help="write one JSON line per analysed frame")
     parser.add_argument("--alerts", type=Path, metavar="OUT.jsonl", help="write one JSON line per alert")
     parser.add_argument("--policies", type=Path, default=settings.policies, help="YAML file or folder of policies; none: deploy/policies")
-    parser.add_argument("--engine", default=settings.engine, choices=BACKENDS, help="backend that runs the network")
+    parser.add_argument("--engine", default=settings.engine, choices=(AUTO, *BACKENDS), help="backend that runs the network")
     parser.add_argument("--model-dir", type=Path, default=settings.model_dir, help="checkpoint folder; none: the shipped one")
     parser.add_argument("--fps", type=float, help="analyse at most so many frames per second of video; none: all")
     parser.add_argument("--max-pixels", type=int, default=settings.max_pixels, help="pixels of the analysed picture")

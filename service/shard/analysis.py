@@ -71,6 +71,7 @@ class StreamAnalysis:
         self._merges = Merges(spec.vocabulary.objects)
         self._relations = Relations(spec)
         self._graph = EMPTY
+        self._orphans: tuple[int, ...] = ()
 
     def step(self, frame: Frame, scene: SceneGraph, wall_s: float) -> StepResult:
         """One frame, in order of media time. `wall_s` is now, for the incidents' times."""
@@ -87,7 +88,8 @@ class StreamAnalysis:
             tracked = self._tracks.view(tracked.removed)
         self._graph = settle(before, self._relations.update(scene, tracked))
         self.seq, self.media_s = self.seq + 1, media_s
-        events = diff(before, self._graph, merges, tracked.removed)
+        events = diff(before, self._graph, merges, (*tracked.removed, *self._orphans))
+        self._orphans = ()
         violations = self.policies.evaluate(self._graph, media_s, self.labels, self.zones)
         changes = self._judge(violations, frame, wall_s)
         delta = GraphDelta(self.stream_id, self.seq, media_s, frame.captured_at_s, events)
@@ -118,6 +120,16 @@ class StreamAnalysis:
     def go_on_after(self, snapshot: GraphSnapshot) -> None:
         """The next delta starts from this graph, which subscribers hold: call it once, after `restore` or instead of it."""
         self._graph, self.seq = TrackedGraph(snapshot.nodes, snapshot.edges), snapshot.seq
+        state, free_id = self._tracks.state(), 1 + max((node.id for node in snapshot.nodes), default=0)
+        if state.next_id < free_id:
+            self._tracks.restore(TracksState(self.media_s, free_id, state.tracklets))
+
+    def follow(self, before: "StreamAnalysis") -> None:
+        """Go on, empty, where another model's analysis ended: subscribers hold its graph, its incidents go on, no id is given twice."""
+        self._graph, self.seq, self.media_s = before._graph, before.seq, before.media_s
+        self.incidents = before.incidents
+        self._tracks.restore(TracksState(before.media_s, before._tracks.state().next_id, ()))
+        self._orphans = tuple(int(track_id) for track_id in before._tracks.view().ids_T)
 
     def _judge(self, violations: Sequence[Violation], frame: Frame, wall_s: float) -> IncidentChanges:
         present = {node.id for node in self._graph.nodes}

@@ -2,6 +2,7 @@
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -26,11 +27,12 @@ BACKOFF_MAX_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a process runs: `target(*arguments, pipe to the supervisor)`; both must be importable and picklable."""
+    """What a process runs: `target(*arguments, pipe to the supervisor)`; both must be importable and picklable. No `cores` binds none."""
 
     name: str
     target: Callable[..., None]
     arguments: tuple[object, ...] = ()
+    cores: frozenset[int] = frozenset()
 
 
 class Child:
@@ -74,6 +76,7 @@ class Child:
         self._process, self._pipe = process, ours
         self._started_s = self._heard_s = time.monotonic()
         self.is_ready = False
+        self._bind()
         log.info("process_started", name=self.job.name, pid=process.pid)
 
     def listen(self) -> list[FromChild]:
@@ -117,6 +120,7 @@ class Child:
         self.restarts += 1
         spare._process, spare._pipe, spare.is_ready = None, None, False
         spare._start_at_s = time.monotonic() + SPARE_AFTER_S
+        self._bind()
         log.info("process_started", name=self.job.name, pid=self.pid, was_spare=True)
 
     def hang_up(self) -> None:
@@ -137,6 +141,12 @@ class Child:
             self._process.join()
         self._process.close()
         self._process = None
+
+    def _bind(self) -> None:
+        """To its cores, before it has threads: they inherit it. A process that is gone already is found by `listen`."""
+        if self.job.cores and self.pid and hasattr(os, "sched_setaffinity"):
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(self.pid, self.job.cores)
 
     def _bury(self) -> None:
         lived_s = time.monotonic() - self._started_s

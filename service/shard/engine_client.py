@@ -22,6 +22,10 @@ class EngineFrameError(VigilError):
     """The engine could not analyse this one frame: drop it and go on."""
 
 
+class EngineStaleError(EngineFrameError):
+    """The frame was too old when its turn came: send a fresh one, which is served next."""
+
+
 class EngineClient:
     """Blocks while the engine works; one thread at a time. `memory` is the last copy that came back."""
 
@@ -43,14 +47,16 @@ class EngineClient:
     def infer(self, image_HW3: UInt8, dt_s: float, *, want_memory: bool = False) -> SceneGraph:
         """The scene in one picture; advances this stream's memory by `dt_s` and, if wanted, copies it to `memory`.
 
-        Raises EngineLostError, EngineFrameError (this frame only; after numbers that are not finite the last good memory is
-        put back), ValueError when the picture does not fit the slot.
+        Raises EngineLostError, EngineStaleError, EngineFrameError (this frame only; after numbers that are not finite the last good
+        memory is put back), ValueError when the picture does not fit the slot.
         """
         height, width = image_HW3.shape[:2]
         self._slot.image(height, width)[:] = image_HW3
         answer = self._ask(Request(Ask.INFER, want_memory, height, width, dt_s, time.monotonic()))
         if answer.outcome is Outcome.BROKEN:
             self.write_memory(self.memory)
+        if answer.outcome is Outcome.STALE:
+            raise EngineStaleError(f"the frame waited {answer.queue_s:.2f} s for the engine")
         if answer.outcome is not Outcome.OK:
             raise EngineFrameError(f"the engine could not analyse a {width}x{height} picture: {answer.outcome.name.lower()}")
         if want_memory:
@@ -68,6 +74,8 @@ class EngineClient:
         if memory is not None:
             self._slot.write_memory(memory)
         answer = self._ask(Request(Ask.CLEAR if memory is None else Ask.WRITE))
+        if answer.outcome is Outcome.STALE:
+            raise EngineStaleError(f"the frame waited {answer.queue_s:.2f} s for the engine")
         if answer.outcome is not Outcome.OK:
             raise ValueError("the engine refused the memory: it holds numbers that are not finite, or negative evidence")
         self.memory = memory

@@ -17,7 +17,7 @@ RETRY_EVERY_S = 0.1
 
 
 class ModelChangedError(StateError):
-    """Another model came back with the engine: the stream must start again, empty."""
+    """Another model serves now, and has no memory of this stream: its analysis must start again, empty."""
 
 
 class EngineLine:
@@ -40,6 +40,11 @@ class EngineLine:
     def memory(self) -> Memory | None:
         """The last copy that came back."""
         return self._client.memory
+
+    @property
+    def load(self) -> float:
+        """Share of the last second in which the engine was at work."""
+        return self._client.last_answer.engine_load
 
     def infer(self, image_HW3: UInt8, dt_s: float, *, want_memory: bool) -> SceneGraph:
         """As EngineClient.infer; a lost engine costs this frame (EngineFrameError) and the time until it is back."""

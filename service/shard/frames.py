@@ -5,10 +5,11 @@ Who writes when is agreed by messages (wire.py); this file knows only where the 
 Shape suffixes as in engines/protocol.py.
 """
 
+import math
 import mmap
 import os
 import tempfile
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,10 +36,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class SlotLayout:
-    """Where everything lies: the picture first (up to `max_pixels`), then the fields of SceneGraph, then those of Memory."""
+    """Where everything lies: the picture first (up to `max_pixels`), then the fields of SceneGraph (`numbers`: the float32 ones, in one
+    piece), then those of Memory.
+    """
 
     image: Span
     graph: dict[str, Span]
+    numbers: Span
     memory: dict[str, Span]
     size_bytes: int
 
@@ -48,18 +52,20 @@ class SlotLayout:
         N, R, K, C = spec.num_entities, spec.num_pairs, len(spec.vocabulary.predicates), len(spec.vocabulary.objects)
         image = Span(0, (spec.max_pixels, 3), "uint8")
         graph = {
+            "labels_N": ((N,), "int64"),
+            "pairs_R2": ((R, 2), "int64"),
             "boxes_N4": ((N, 4), "float32"),
             "scores_N": ((N,), "float32"),
-            "labels_N": ((N,), "int64"),
             "class_probs_NC": ((N, C), "float32"),
             "embeddings_ND": ((N, spec.dim), "float32"),
-            "pairs_R2": ((R, 2), "int64"),
             "predicate_probs_RK": ((R, K), "float32"),
         }
         memory = {"prototypes_PD": ((spec.num_slots, spec.dim), "float32"), "counts_P": ((spec.num_slots,), "float32")}
         graph_spans, end = _pack(graph, image.end)
+        start = graph_spans["boxes_N4"].offset
+        numbers = Span(start, ((end - start) // 4,), "float32")
         memory_spans, end = _pack(memory, end)
-        return cls(image, graph_spans, memory_spans, end)
+        return cls(image, graph_spans, numbers, memory_spans, end)
 
 
 def _pack(arrays: dict[str, tuple[tuple[int, ...], str]], start: int) -> tuple[dict[str, Span], int]:
@@ -87,8 +93,9 @@ class Slot:
     def __init__(self, descriptor: int, layout: SlotLayout) -> None:
         self._bytes = mmap.mmap(descriptor, layout.size_bytes)
         self._image_L = self._view(layout.image).reshape(-1)
-        self._graph = SceneGraph(**{name: self._view(span) for name, span in layout.graph.items()})
-        self._memory = Memory(**{name: self._view(span) for name, span in layout.memory.items()})
+        self._graph = tuple((name, self._view(span)) for name, span in layout.graph.items())
+        self._numbers_L = self._view(layout.numbers)
+        self._memory = tuple((name, self._view(span)) for name, span in layout.memory.items())
 
     def _view(self, span: Span) -> npt.NDArray[Any]:
         return np.ndarray(span.shape, span.dtype, buffer=self._bytes, offset=span.offset)
@@ -102,25 +109,27 @@ class Slot:
 
     def close(self) -> None:
         """Unmap. No picture of this slot may be in use any more."""
-        del self._image_L, self._graph, self._memory
+        del self._image_L, self._graph, self._numbers_L, self._memory
         self._bytes.close()
 
-    def write_graph(self, graph: SceneGraph) -> None:
-        _copy_fields(graph, self._graph)
+    def write_graph(self, graph: SceneGraph) -> bool:
+        """Copy it in; False when it holds a number that is not finite, or too large to be squared."""
+        _copy_into(self._graph, graph)
+        return math.isfinite(np.vdot(self._numbers_L, self._numbers_L))
 
     def read_graph(self) -> SceneGraph:
-        return SceneGraph(**{field.name: getattr(self._graph, field.name).copy() for field in fields(SceneGraph)})
+        return SceneGraph(**{name: array.copy() for name, array in self._graph})
 
     def write_memory(self, memory: Memory) -> None:
-        _copy_fields(memory, self._memory)
+        _copy_into(self._memory, memory)
 
     def read_memory(self) -> Memory:
-        return Memory(self._memory.prototypes_PD.copy(), self._memory.counts_P.copy())
+        return Memory(**{name: array.copy() for name, array in self._memory})
 
 
-def _copy_fields(source: SceneGraph | Memory, target: SceneGraph | Memory) -> None:
-    for field in fields(source):
-        from_array, into_array = getattr(source, field.name), getattr(target, field.name)
-        if from_array.shape != into_array.shape:
-            raise ValueError(f"{field.name} has shape {from_array.shape}, the slot holds {into_array.shape}")
-        np.copyto(into_array, from_array, casting="same_kind")
+def _copy_into(arrays: tuple[tuple[str, npt.NDArray[Any]], ...], source: SceneGraph | Memory) -> None:
+    for name, into in arrays:
+        array = getattr(source, name)
+        if array.shape != into.shape:
+            raise ValueError(f"{name} has shape {array.shape}, the slot holds {into.shape}")
+        np.copyto(into, array)

@@ -9,12 +9,14 @@ BEAT_EVERY_S = 1.0
 
 @dataclass(frozen=True, slots=True)
 class EngineReady:
-    """The engine serves."""
+    """The engine serves. `passed_over` says of each backend that was not chosen why; `capacity_fps` is what it holds."""
 
     backend: str
     model: str
     model_hash: str
     load_s: float
+    capacity_fps: float
+    passed_over: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ class StatusBoard:
         self._status = StreamStatus(stream_id, "pending", time.time(), worker=worker)
         self._frames: deque[float] = deque()
         self._held = ""
+        self._eased = ""
         self._changed = True
         self._next_write_s = 0.0
 
@@ -38,6 +39,12 @@ class StatusBoard:
         with self._lock:
             self._changed |= why != self._held
             self._held = why
+
+    def ease(self, why: str) -> None:
+        """Fewer frames than come are analysed: a live stream says so until `ease("")`."""
+        with self._lock:
+            self._changed |= why != self._eased
+            self._eased = why
 
     def report(self, state: StreamState, code: StreamCode | None = None, message: str = "") -> None:
         """A change of state, with its cause; the reader's `on_state`."""
@@ -71,6 +78,8 @@ class StatusBoard:
             if self._held and status.state in ("live", "pending"):
                 state: StreamState = "stalled" if status.state == "live" else "pending"
                 status = replace(status, state=state, message=self._held)
+            elif self._eased and status.state == "live" and not status.message:
+                status = replace(status, message=self._eased)
             return status
 
     def write_again(self) -> None:

@@ -3,26 +3,28 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 import structlog
 from redis import RedisError
 
-from engines.protocol import SceneGraph
+from engines.protocol import EngineSpec, SceneGraph
 from service.errors import StateError, VigilError
 from service.ingest.address import AddressGuard
 from service.ingest.backoff import ConnectBudget
+from service.ingest.effort import FULL_EFFORT, Effort
 from service.ingest.mailbox import Mailbox
 from service.ingest.reader import StreamReader
 from service.metrics import Metrics
 from service.policy import PolicySet
 from service.settings import Settings
 from service.shard.analysis import StepResult, StreamAnalysis
-from service.shard.engine_client import EngineFrameError, EngineLostError
-from service.shard.engine_line import EngineLine
+from service.shard.engine_client import EngineFrameError, EngineLostError, EngineStaleError
+from service.shard.engine_line import EngineLine, ModelChangedError
 from service.shard.keepsake import analysis_state, make_blob, media_start_s, unpack_memory
+from service.shard.pressure import Pressure
 from service.shard.preview import PREVIEW_EVERY_S, encode_jpeg
 from service.shard.publisher import Publisher
 from service.shard.status import StatusBoard
@@ -59,6 +61,7 @@ class WorkerParts:
     metrics: Metrics
     guard: AddressGuard
     budget: ConnectBudget
+    pressure: Pressure = field(default_factory=Pressure)
 
 
 class OwnedStream:
@@ -80,7 +83,10 @@ class OwnedStream:
         board.own(self._epoch)
         self._publisher = Publisher(parts.store, self._spec.id, self._epoch, parts.settings.save_every_s, parts.metrics)
         self._readers: list[StreamReader] = []
+        self._effort = FULL_EFFORT
         self._last_media_s: float | None = None
+        self._superseded = 0
+        self._model: EngineSpec
         self._next_preview_s = 0.0
 
     def run(self) -> None:
@@ -102,6 +108,7 @@ class OwnedStream:
     def _watch(self) -> None:
         while not self._stopping.is_set():
             self._follow_wishes()
+            self._follow_pressure()
             frame = self._mailbox.take(IDLE_S)
             self._step(frame) if frame else self._idle()
             self._write_status()
@@ -110,6 +117,8 @@ class OwnedStream:
 
     def _step(self, frame: Frame) -> None:
         scene = self._infer(frame)
+        if self._engine.spec is not self._model:
+            self._take_up_model()
         if scene is None:
             return
         result = self._analyse(frame, scene)
@@ -122,12 +131,41 @@ class OwnedStream:
         dt_s = 0.0 if self._last_media_s is None else max(0.0, frame.media_s - self._last_media_s)
         try:
             scene = self._engine.infer(frame.image_HW3, dt_s, want_memory=self._publisher.is_save_due)
+        except ModelChangedError:
+            return None
+        except EngineStaleError:
+            self._parts.metrics.frames_dropped.labels(self._spec.id, "stale").inc()
+            self._note_pressure(lost=1)
+            return None
         except EngineFrameError as error:
             log.warning("frame_failed", stream=self._spec.id, error=str(error))
             self._parts.metrics.frames_dropped.labels(self._spec.id, "engine_error").inc()
             return None
+        self._note_pressure(analysed=1)
         self._last_media_s = frame.media_s
         return scene
+
+    def _take_up_model(self) -> None:
+        """The engine is another. The same model goes on with all there is, by its thresholds of now; to another model what the last one
+        learned means nothing: it begins empty. Reader, graph, incidents and sequence go on with either."""
+        former, before = self._model, self._analysis
+        if self._engine.spec == former:
+            self._model = self._engine.spec
+            return
+        self._analysis = self._new_analysis()
+        if self._model.model_hash == former.model_hash:
+            self._analysis.restore(before.state())
+            self._analysis.go_on_after(before.snapshot(0.0))
+            return
+        log.warning("model_changed", stream=self._spec.id, former=former.model_hash, now=self._model.model_hash)
+        self._analysis.follow(before)
+        self._last_media_s = None
+
+    def _note_pressure(self, *, analysed: int = 0, lost: int = 0) -> None:
+        superseded = self._mailbox.drops.get("superseded", 0)
+        lost += superseded - self._superseded
+        self._superseded = superseded
+        self._parts.pressure.note(self._spec.id, self._engine.load, analysed=analysed, lost=lost)
 
     def _analyse(self, frame: Frame, scene: SceneGraph) -> StepResult:
         metrics, stream_id = self._parts.metrics, self._spec.id
@@ -185,20 +223,34 @@ class OwnedStream:
             self._readers[-1].stop()
             self._start_reader(self._analysis.media_s)
 
+    def _follow_pressure(self) -> None:
+        """Read as little as the engine holds, and say so to whoever asked for more."""
+        effort = self._parts.pressure.effort
+        if effort is self._effort:
+            return
+        self._effort = effort
+        self._readers[-1].set_effort(effort)
+        self._board.ease(_eased(effort, self._spec.fps))
+
     def _apply_wishes(self, analysis: StreamAnalysis) -> None:
         analysis.labels, analysis.zones = self._spec.labels, self._spec.zones
         analysis.policies.replace(self._policies.only(self._spec.policies))
 
     def _new_analysis(self) -> StreamAnalysis:
         policies = self._policies.only(self._spec.policies)
-        return StreamAnalysis(self._engine.spec, self._spec.id, policies, self._spec.labels, self._spec.zones)
+        self._model = self._engine.spec
+        return StreamAnalysis(self._model, self._spec.id, policies, self._spec.labels, self._spec.zones)
 
     def _start_reader(self, media_s: float) -> None:
         parts = self._parts
         self._mailbox = Mailbox()
+        self._superseded = 0
         reader = StreamReader(
             self._spec, parts.settings, parts.guard, self._mailbox, self._board.report, parts.metrics, media_s, budget=parts.budget
         )
+        if self._effort is not FULL_EFFORT:
+            reader.set_effort(self._effort)
+        self._board.ease(_eased(self._effort, self._spec.fps))
         self._readers = [*(old for old in self._readers if old.running), reader]
         reader.start()
 
@@ -238,3 +290,11 @@ class OwnedStream:
         except EngineLostError as error:
             log.info("last_copy_of_memory_saved", stream=self._spec.id, why=str(error))
         self._publisher.save(self._blob())
+
+
+def _eased(effort: Effort, asked_fps: float | None) -> str:
+    """What a stream's status says of it; nothing when the stream asks for no more."""
+    if effort.fps is None or (asked_fps is not None and asked_fps <= effort.fps):
+        return ""
+    held = "the engine holds no more frames of all its streams"
+    return f"only key frames are analysed: {held}" if effort.key_frames_only else f"at most {effort.fps:.1f} FPS are analysed: {held}"

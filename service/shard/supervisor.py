@@ -97,8 +97,8 @@ class Supervisor:
 
     def _greet(self, child: Child, ready: EngineReady | WorkerReady | ApiReady) -> None:
         match ready:
-            case EngineReady(backend, model, model_hash, load_s):
-                log.info("engine_ready", backend=backend, model=model, model_hash=model_hash, load_s=round(load_s, 2))
+            case EngineReady():
+                self._welcome(ready)
             case WorkerReady():
                 if child is not self._spare:
                     self._tell(child)
@@ -107,6 +107,18 @@ class Supervisor:
         if not self._was_ready and all(one.is_ready for one in self._needed()):
             self._was_ready = True
             self._on_ready(self._url)
+
+    def _welcome(self, engine: EngineReady) -> None:
+        for backend, why in engine.passed_over:
+            log.info("backend_passed_over", backend=backend, why=why)
+        log.info(
+            "engine_ready",
+            backend=engine.backend,
+            model=engine.model,
+            model_hash=engine.model_hash,
+            load_s=round(engine.load_s, 2),
+            capacity_fps=round(engine.capacity_fps, 1),
+        )
 
     def _hand_out(self) -> None:
         """Tell each worker whose set of streams changed."""
@@ -175,6 +187,8 @@ class Supervisor:
     def _stop(self) -> None:
         """Workers save their streams first, while engine and store still stand."""
         deadline_s = time.monotonic() + STOP_WITHIN_S
+        if self._spare and not self._spare.is_ready:
+            self._spare.end(time.monotonic())
         workers = [*self._workers.values(), *([self._spare] if self._spare else [])]
         for group in (workers, [self._api] if self._api else [], [self._engine]):
             for child in group:

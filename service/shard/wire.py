@@ -6,16 +6,16 @@ slot's file descriptor), then fixed-size requests, each answered by one fixed-si
 
 import socket
 import struct
-from dataclasses import dataclass
 from enum import IntEnum
 
 import msgspec
+from msgspec import Struct
 
 from engines.protocol import EngineSpec
 
 LENGTH = struct.Struct("<I")
 REQUEST = struct.Struct("<BBxxIIdd")
-ANSWER = struct.Struct("<BxxxIdd")
+ANSWER = struct.Struct("<BxxxIddd")
 
 
 class Ask(IntEnum):
@@ -28,15 +28,17 @@ class Ask(IntEnum):
 
 
 class Outcome(IntEnum):
-    """REFUSED: the request does not fit the spec. BROKEN: the network gave numbers that are not finite; its memory was emptied."""
+    """REFUSED: the request does not fit the spec. BROKEN: the network gave numbers that are not finite; its memory was emptied.
+    STALE: the frame was too old when its turn came; a fresh one is served next.
+    """
 
     OK = 0
     REFUSED = 1
     BROKEN = 2
+    STALE = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """`sent_s` is the machine's monotonic clock."""
 
     ask: Ask
@@ -55,29 +57,32 @@ class Request:
         return cls(Ask(ask), bool(want_memory), height, width, dt_s, sent_s)
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How a request went, with how many others it shared a batch, how long it waited and how long the network took."""
+class Answer(Struct, frozen=True):
+    """How a request went, with how many others it shared a batch, how long it waited and how long the network took.
+
+    `engine_load` is the share of the last second or so in which the engine was at work.
+    """
 
     outcome: Outcome
     batch: int = 0
     queue_s: float = 0.0
     infer_s: float = 0.0
+    engine_load: float = 0.0
 
     def pack(self) -> bytes:
-        return ANSWER.pack(self.outcome, self.batch, self.queue_s, self.infer_s)
+        return ANSWER.pack(self.outcome, self.batch, self.queue_s, self.infer_s, self.engine_load)
 
     @classmethod
     def unpack(cls, data: bytes) -> "Answer":
-        outcome, batch, queue_s, infer_s = ANSWER.unpack(data)
-        return cls(Outcome(outcome), batch, queue_s, infer_s)
+        outcome, batch, queue_s, infer_s, engine_load = ANSWER.unpack(data)
+        return cls(Outcome(outcome), batch, queue_s, infer_s, engine_load)
 
 
 def receive_exactly(connection: socket.socket, size_bytes: int) -> bytes:
     """The next bytes; ConnectionError when the other side is gone."""
-    data = b""
+    data = connection.recv(size_bytes)
     while len(data) < size_bytes:
-        part = connection.recv(size_bytes - len(data))
+        part = connection.recv(size_bytes - len(data)) if data else b""
         if not part:
             raise ConnectionResetError("the other side closed the connection")
         data += part

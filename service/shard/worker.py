@@ -53,7 +53,8 @@ class Worker:
                 self._keepers[stream_id].spec = spec
 
     def tend(self) -> bytes:
-        """Once a second: new policies to all streams, series of streams that are gone dropped; the metrics page."""
+        """Once a second: new policies and effort to all streams, series of streams that are gone dropped; the metrics page."""
+        self._weigh()
         if self._policies.refresh():
             for keeper in self._keepers.values():
                 keeper.policies = self._policies.current
@@ -63,6 +64,13 @@ class Worker:
             if keeper.spec.id not in self._keepers:
                 self._parts.metrics.forget_stream(keeper.spec.id)
         return self._parts.metrics.expose()
+
+    def _weigh(self) -> None:
+        pressure, metrics, name = self._parts.pressure, self._parts.metrics, self._parts.name
+        if pressure.tick(time.monotonic()):
+            log.warning("pressure", worker=name, level=pressure.level, cap_fps=round(pressure.cap_fps, 2))
+        metrics.pressure.labels(name).set(pressure.level)
+        metrics.pressure_fps.labels(name).set(pressure.cap_fps)
 
     @property
     def is_busy(self) -> bool:

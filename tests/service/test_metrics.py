@@ -1,6 +1,6 @@
 """Metrics of several processes on one page, and series that end with their stream."""
 
-from service.metrics import Metrics, merge
+from service.metrics import Metrics, merge, read_gauge
 
 
 def test_the_pages_of_all_processes_become_one_and_each_sample_names_its_process() -> None:
@@ -33,3 +33,10 @@ def test_a_forgotten_stream_leaves_no_series_and_others_stay() -> None:
     page = metrics.expose().decode()
     assert 'stream="s1"' not in page
     assert page.count('stream="s2"') > 10
+
+
+def test_a_gauge_is_read_back_from_a_page() -> None:
+    metrics = Metrics()
+    assert read_gauge(metrics.expose(), "vigil_engine_capacity_fps") is None
+    metrics.engine_capacity.labels("fake").set(22.5)
+    assert read_gauge(metrics.expose(), "vigil_engine_capacity_fps") == 22.5

@@ -6,9 +6,10 @@ from pydantic import ValidationError
 from service.settings import Settings
 
 NAMES = {
-    "allow_hosts", "allow_networks", "allow_origins", "backoff_base_s", "backoff_max_s", "connects_per_minute", "data_dir", "engine",
-    "engine_threads", "host", "log_json", "log_level", "max_pixels", "max_source_pixels", "max_streams", "model_dir", "open_timeout_s",
-    "policies", "port", "read_timeout_s", "redis_url", "save_every_s", "spare_worker", "stall_after_s", "workers",
+    "admit_fps", "allow_hosts", "allow_networks", "allow_origins", "backoff_base_s", "backoff_max_s", "connects_per_minute", "data_dir",
+    "decoder", "engine", "engine_threads", "host", "log_json", "log_level", "max_pixels", "max_source_pixels", "max_streams", "model_dir",
+    "open_timeout_s", "pin_cpus", "policies", "port", "read_timeout_s", "redis_url", "save_every_s", "spare_worker", "stall_after_s",
+    "workers",
 }  # fmt: skip
 
 
@@ -28,7 +29,7 @@ def test_a_variable_is_read_once_and_cannot_be_changed_after(monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
-    [("port", "70000", "less than or equal to 65535"), ("workers", "0", "greater than or equal to 1"), ("log_level", "loud", "pattern")],
+    [("port", "70000", "less than or equal to 65535"), ("workers", "-1", "greater than or equal to 0"), ("log_level", "loud", "pattern")],
 )
 def test_a_wrong_value_fails_at_birth(monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str) -> None:
     monkeypatch.setenv(f"VIGIL_{name.upper()}", value)

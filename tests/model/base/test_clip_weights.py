@@ -109,7 +109,7 @@ def test_weights_are_found_by_file_by_folder_and_in_the_hub_cache(tmp_path: Path
 
 
 def test_the_hub_cache_is_where_the_hubs_tools_keep_it() -> None:
-    home = Path("/home/somebody")
+    home = Path("/users/somebody")
     assert hub_cache({}, home) == home / ".cache/huggingface/hub"
     assert hub_cache({"XDG_CACHE_HOME": "/var/cache"}, home) == Path("/var/cache/huggingface/hub")
     assert hub_cache({"HF_HOME": "/models", "XDG_CACHE_HOME": "/var/cache"}, home) == Path("/models/hub")

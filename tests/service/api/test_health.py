@@ -27,7 +27,18 @@ def test_ready_names_what_is_missing_until_all_is_there(api: httpx.Client, store
     assert "engine" not in problem(api.get("/readyz"), 503, "not_ready")
     store.put_metrics("worker-1", Metrics().expose(), at_s=time.time())
     ready = api.get("/readyz")
-    assert (ready.status_code, ready.json()) == (200, {"ready": True, "engine": "onnxruntime, nano-v1", "workers": 1})
+    assert (ready.status_code, ready.json()) == (200, {"ready": True, "engine": "onnxruntime, nano-v1", "workers": 1, "passed_over": {}})
+
+
+def test_ready_says_which_backends_were_passed_over_and_why(api: httpx.Client, store: Store) -> None:
+    engine = Metrics()
+    engine.engine_ready.labels("onnxruntime", "nano-v1").set(1)
+    reasons = {"tensorrt": 'no driver: "libcuda.so.1" (a \\ too)', "openvino": "it is\nnot installed, {so} = 1"}
+    for backend, why in reasons.items():
+        engine.engine_passed_over.labels(backend, why).set(1)
+    store.put_metrics("engine", engine.expose(), at_s=time.time())
+    store.put_metrics("worker-1", Metrics().expose(), at_s=time.time())
+    assert api.get("/readyz").json()["passed_over"] == {**reasons, "openvino": "it is not installed, {so} = 1"}
 
 
 def test_metrics_joins_all_processes(api: httpx.Client, store: Store) -> None:

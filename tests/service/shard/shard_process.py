@@ -75,8 +75,15 @@ def running_shard(folder: Path, redis_url: str, *, temporary: Path | None = None
     """Started and ready, with `temporary` as its TMPDIR; at the end SIGTERM unless it is gone already."""
     (folder / "policies.yaml").write_text(POLICY)
     log = folder / f"log-{time.monotonic_ns()}"
-    own = {"redis_url": redis_url, "engine": "fake", "policies": str(folder / "policies.yaml"), "log_json": "1", "port": "0"}
-    own |= {"allow_networks": '["127.0.0.0/8"]', "connects_per_minute": "6000", "max_pixels": "36864"}
+    own = {
+        "redis_url": redis_url,
+        "engine": "fake",
+        "policies": str(folder / "policies.yaml"),
+        "log_json": "1",
+        "port": "0",
+        "workers": "1",
+    }
+    own |= {"workers": "1", "allow_networks": '["127.0.0.0/8"]', "connects_per_minute": "6000", "max_pixels": "36864"}
     environment = {f"VIGIL_{name.upper()}": value for name, value in {**own, **settings}.items()}
     environment |= {"TMPDIR": str(temporary)} if temporary else {}
     with log.open("w") as errors:

@@ -15,7 +15,7 @@ from service.policy.rules import PolicySet
 from service.shard.analysis import AnalysisState, StepResult, StreamAnalysis
 from service.shard.keepsake import make_blob
 from service.state.blob import MAX_BLOB_BYTES, encode_blob
-from service.types import Frame, TrackedGraph
+from service.types import Frame, NodeRemove, TrackedGraph
 from tests.service.pipeline.worlds import FPS, box, scene
 
 CANVAS = np.zeros((256, 448, 3), np.uint8)
@@ -184,3 +184,34 @@ def test_a_frame_with_ten_things_takes_little_time() -> None:
     began_s = time.process_time()
     run(analysis, scenes[50:], start_s=50 / FPS)
     assert (time.process_time() - began_s) / 100 < 0.004
+
+
+def test_another_models_analysis_goes_on_where_the_last_one_ended() -> None:
+    first = new_analysis(HOLDING_CUP)
+    before = run(first, [holding()] * 50)
+    assert sum(len(result.incidents.opened) for result in before) == 1
+    second = new_analysis(HOLDING_CUP)
+    second.follow(first)
+    after = run(second, [holding()] * 50, 50 / FPS)
+    assert [result.delta.seq for result in after] == list(range(51, 101))
+    graph, former = graph_of(before[-1]), {node.id for node in before[-1].snapshot.nodes}
+    for result in after:
+        graph = apply(graph, result.delta.events)
+        assert graph == graph_of(result)
+    assert {event.id for event in after[0].delta.events if isinstance(event, NodeRemove)} == former
+    assert [node.label for node in graph.nodes] == ["person", "cup"]
+    assert min(node.id for node in graph.nodes) > max(former), "no id is given twice"
+    assert sum(len(result.incidents.opened) for result in after) == 0, "the event goes on"
+
+
+def test_ids_that_subscribers_hold_are_not_given_again_where_the_state_was_refused() -> None:
+    first = new_analysis()
+    held = run(first, [holding()] * 30)[-1].snapshot
+    second = new_analysis()
+    second.go_on_after(held)
+    after = run(second, [holding()] * 30)
+    graph = TrackedGraph(held.nodes, held.edges)
+    for result in after:
+        graph = apply(graph, result.delta.events)
+        assert graph == graph_of(result)
+    assert min(node.id for node in graph.nodes) > max(node.id for node in held.nodes)

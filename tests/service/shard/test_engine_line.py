@@ -12,8 +12,8 @@ import pytest
 from engines.fake import FakeEngine, make_scene
 from engines.protocol import EngineSpec, Memory, SceneGraph, UInt8
 from service.metrics import Metrics
-from service.shard.engine_client import EngineClient, EngineFrameError, EngineLostError
-from service.shard.engine_process import EngineServer
+from service.shard.engine_client import EngineClient, EngineFrameError, EngineLostError, EngineStaleError
+from service.shard.engine_server import EngineServer
 from service.shard.frames import Slot, SlotLayout, create_region
 
 PIXELS = 64 * 96
@@ -23,7 +23,7 @@ class RecordingEngine(FakeEngine):
     """Keeps what it was given; `hold` makes it wait, `spoil` makes it answer NaN."""
 
     def __init__(self, num_streams: int = 4) -> None:
-        super().__init__(num_streams=num_streams, max_pixels=PIXELS, scene=self._see)
+        super().__init__(num_streams=num_streams, max_pixels=PIXELS, scene=self._see, best_batch=4)
         self.batches: list[list[int]] = []
         self.pictures: list[UInt8] = []
         self.free = threading.Event()
@@ -47,8 +47,8 @@ class RecordingEngine(FakeEngine):
 
 
 @contextmanager
-def serving(engine: FakeEngine, address: Path) -> Iterator[EngineServer]:
-    server = EngineServer(engine, address, Metrics())
+def serving(engine: FakeEngine, address: Path, stale_after_s: float = 10.0) -> Iterator[EngineServer]:
+    server = EngineServer(engine, address, Metrics(), stale_after_s=stale_after_s)
     stop = threading.Event()
 
     def loop() -> None:
@@ -132,6 +132,31 @@ def test_frames_that_wait_together_on_one_canvas_share_a_batch(address: Path) ->
         for client in clients:
             client.close()
     assert sorted(len(batch) for batch in engine.batches) == [1, 1, 2]
+
+
+def test_a_frame_that_waited_too_long_is_not_analysed_and_a_fresh_one_is(address: Path) -> None:
+    engine = RecordingEngine()
+    with serving(engine, address, stale_after_s=0.1), EngineClient(address) as busy, EngineClient(address) as late:
+        engine.free.clear()
+        [holding] = run_all([lambda: busy.infer(picture(1), 0.04)])
+        assert engine.entered.wait(5.0)
+        threading.Timer(0.3, engine.free.set).start()
+        with pytest.raises(EngineStaleError, match="waited 0"):
+            late.infer(picture(2), 0.04)
+        holding.join()
+        late.infer(picture(3), 0.04, want_memory=True)
+        assert late.memory is not None
+        assert late.memory.counts_P.max() == 1
+    assert [int(image[0, 0, 0]) for image in engine.pictures] == [1, 3]
+
+
+def test_every_answer_says_how_busy_the_engine_is(address: Path) -> None:
+    engine = FakeEngine(num_streams=1, max_pixels=PIXELS, frame_s=0.02)
+    with serving(engine, address) as server, EngineClient(address) as client:
+        for _ in range(80):
+            client.infer(picture(1), 0.04)
+        assert 0.5 < client.last_answer.engine_load <= 1.0
+        assert 20.0 < server.capacity.frames_per_s < 50.0
 
 
 def test_a_stored_memory_survives_the_way_through_the_engine(address: Path) -> None:

@@ -75,6 +75,23 @@ def test_a_live_stream_without_an_engine_shows_as_stalled(board: StatusBoard, st
     assert (status.state, status.message) == (state, "")
 
 
+def test_a_live_stream_that_is_analysed_less_says_so_and_stays_live(board: StatusBoard) -> None:
+    board.report("live")
+    board.ease("at most 5 FPS are analysed")
+    status = board.due()
+    assert status is not None
+    assert (status.state, status.message) == ("live", "at most 5 FPS are analysed")
+    board.report("reconnecting", "timeout", "nothing came")
+    status = board.due()
+    assert status is not None
+    assert status.message == "nothing came"
+    board.report("live")
+    board.ease("")
+    status = board.due()
+    assert status is not None
+    assert status.message == ""
+
+
 def test_frames_give_rate_size_and_time(board: StatusBoard) -> None:
     for number in range(5):
         board.saw(frame(100.0 + number), number + 1)

@@ -14,7 +14,7 @@ from service.ingest.address import AddressGuard, parse_networks
 from service.ingest.backoff import ConnectBudget
 from service.metrics import Metrics
 from service.settings import Settings
-from service.shard.engine_process import EngineServer
+from service.shard.engine_server import EngineServer
 from service.shard.policies import PolicySource
 from service.shard.stream import WorkerParts
 from service.shard.worker import Worker
