@@ -45,8 +45,9 @@ eval: $(DEV) ## measure the shipped checkpoint on SynthHome-test and RealMini, p
 bench: $(DEV) ## measure this machine, at most ten minutes on two cores; tables, JSON and plots (ARGS="--help" says more)
 	@$(VIGIL) bench --json bench/results $(ARGS)
 
-bench-gpu: ## measure a GPU without a network: needs only a python3 with torch (ARGS="--help" says what else)
-	@$(PYTHON) -m engines.bench_gpu $(ARGS)
+bench-gpu: ## measure a GPU without a network: needs only a python3 with torch; what else it lacks may lie in wheels/ (ARGS="--help")
+	@test ! -d wheels || $(PYTHON) -m pip install --quiet --no-index --no-deps --upgrade --target build/wheels wheels/*.whl
+	@PYTHONPATH=build/wheels $(PYTHON) -m engines.bench_gpu $(ARGS)
 
 clip: $(DEV) servers ## render the demo clip again (about ten minutes)
 	@$(VIGIL) data demo-clip --out $(CLIP)

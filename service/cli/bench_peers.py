@@ -35,6 +35,7 @@ from service.types import Frame
 STREAM_ID = "bench"
 ROUND_S = 1.0
 AHEAD_FRAMES = 2
+STRETCH = 8
 MEMORY_EVERY_FRAMES = 25
 ENGINE_WITHIN_S = 60.0
 PLAIN, PLAIN_ONE = "plain loop", "plain loop, 1 thread"
@@ -196,15 +197,20 @@ class VigilLoop:
 
 
 class ManyLoops:
-    """As many streams as cores on one engine: a step takes one frame of each, side by side."""
+    """As many streams as cores on one engine: a step takes `STRETCH` frames of each, side by side, no stream waiting for another."""
 
     def __init__(self, loops: list[VigilLoop], stack: ExitStack) -> None:
         self._loops = loops
         self._threads = stack.enter_context(ThreadPoolExecutor(len(loops)))
 
     def step(self) -> None:
-        for done in [self._threads.submit(loop.step) for loop in self._loops]:
+        for done in [self._threads.submit(self._stretch, loop) for loop in self._loops]:
             done.result()
+
+    @staticmethod
+    def _stretch(loop: VigilLoop) -> None:
+        for _ in range(STRETCH):
+            loop.step()
 
 
 def _vigil(clip: Path, settings: Settings, canvas: Canvas, stack: ExitStack) -> list[_Lane]:
@@ -217,7 +223,7 @@ def _vigil(clip: Path, settings: Settings, canvas: Canvas, stack: ExitStack) -> 
     return [
         _Lane(VIGIL, loops[0], threads, size),
         _Lane(VIGIL_ONE, alone, 1, size),
-        _Lane(VIGIL_MANY, ManyLoops(loops, stack), threads, size, frames_a_step=cores),
+        _Lane(VIGIL_MANY, ManyLoops(loops, stack), threads, size, frames_a_step=cores * STRETCH),
     ]
 
 

@@ -130,13 +130,14 @@ class Child:
             self._pipe = None
 
     def end(self, deadline_s: float) -> None:
-        """Wait until the monotonic `deadline_s`, then kill."""
+        """Wait until the monotonic `deadline_s`, then kill; who has not begun to work has nothing to save."""
         self.hang_up()
         if self._process is None:
             return
         self._process.join(max(0.0, deadline_s - time.monotonic()))
         if self._process.is_alive():
-            log.warning("process_killed", name=self.job.name, pid=self.pid)
+            tell = log.warning if self.is_ready else log.info
+            tell("process_killed", name=self.job.name, pid=self.pid)
             self._process.kill()
             self._process.join()
         self._process.close()

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,13 @@ def demo(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder for temporary files: a Unix socket's path has 108 bytes at most."""
+    with tempfile.TemporaryDirectory(prefix="vigil-demo-") as folder:
+        yield Path(folder)
 
 
 def read_until(process: subprocess.Popen[str], words: str) -> str:
@@ -72,8 +80,8 @@ def wait_until_alone(session: int) -> list[str]:
     return living_in_session(session)
 
 
-def test_the_demo_goes_live_and_ctrl_c_leaves_no_process_and_no_file(tmp_path: Path) -> None:
-    with demo(tmp_path / "tmp") as process:
+def test_the_demo_goes_live_and_ctrl_c_leaves_no_process_and_no_file(short: Path) -> None:
+    with demo(short) as process:
         said = read_until(process, "Ctrl-C stops everything")
         address = re.search(r"http://127\.0\.0\.1:\d+", said)
         assert address
@@ -86,11 +94,11 @@ def test_the_demo_goes_live_and_ctrl_c_leaves_no_process_and_no_file(tmp_path: P
         assert process.wait(15) == 0
         assert rest.strip() == "stopped"
         assert wait_until_alone(process.pid) == []
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list(short.iterdir()) == []
 
 
-def test_ctrl_c_while_starting_is_quiet_too(tmp_path: Path) -> None:
-    with demo(tmp_path / "tmp") as process:
+def test_ctrl_c_while_starting_is_quiet_too(short: Path) -> None:
+    with demo(short) as process:
         read_until(process, "starting Vigil")
         time.sleep(0.3)
         os.killpg(process.pid, signal.SIGINT)
@@ -99,7 +107,7 @@ def test_ctrl_c_while_starting_is_quiet_too(tmp_path: Path) -> None:
         assert process.wait(15) == 0
         assert "Traceback" not in rest
         assert wait_until_alone(process.pid) == []
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list(short.iterdir()) == []
 
 
 @pytest.mark.parametrize(
@@ -111,12 +119,12 @@ def test_ctrl_c_while_starting_is_quiet_too(tmp_path: Path) -> None:
         (__file__, "not a video"),
     ],
 )
-def test_a_hopeless_source_ends_the_demo_with_one_sentence(tmp_path: Path, source: str, words: str) -> None:
-    with demo(tmp_path / "tmp", source) as process:
+def test_a_hopeless_source_ends_the_demo_with_one_sentence(short: Path, source: str, words: str) -> None:
+    with demo(short, source) as process:
         assert process.stdout is not None
         said = process.stdout.read()
         assert process.wait(15) == 2
     assert words in said
     assert said.strip().splitlines()[-1].startswith("vigil demo: ")
     assert "Traceback" not in said
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert list(short.iterdir()) == []

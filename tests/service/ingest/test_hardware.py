@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from service.errors import StreamError
 from service.ingest.address import AddressGuard
 from service.ingest.hardware import DecoderChoice, why_no_gpu
+from service.logs import configure
 from service.settings import Settings
 from tests.servers.hls_origin import HlsOrigin, Segment
 from tests.service.ingest.watch import Watch
@@ -53,6 +54,7 @@ def test_software_asks_for_no_gpu() -> None:
 
 def test_auto_falls_back_and_says_so_once() -> None:
     choice = DecoderChoice("auto", gpu_is_missing)
+    configure("info", as_json=False)
     with capture_logs() as logs:
         assert choice.hwaccel() is None
         assert choice.hwaccel() is None
