@@ -1,7 +1,7 @@
 """Anchors of EfficientDet (Tan et al. 2020): where the detector's boxes start from. Pure arithmetic on sizes; exportable.
 
-A anchors of all levels, level by level, within a level shape-major then row-major; S shapes; 4 = (centre x, centre y, width, height) as
-fractions of the canvas.
+A anchors of all levels, level by level, within a level row-major, the shapes of a cell together; S shapes;
+4 = (centre x, centre y, width, height) as fractions of the canvas.
 """
 
 from collections.abc import Sequence
@@ -26,14 +26,9 @@ def level_anchors(height: int, width: int, device: torch.device | None = None) -
     x_HW = ((torch.arange(width, dtype=torch.float32, device=device) + 0.5) / width).expand(height, width)
     y_HW = ((torch.arange(height, dtype=torch.float32, device=device) + 0.5) / height).unsqueeze(1).expand(height, width)
     wide_S, high_S = (torch.cat([torch.full((1,), side, device=device) for side in sides]) for sides in zip(*SHAPES, strict=True))
-    return torch.stack(
-        [
-            x_HW.expand(len(SHAPES), height, width),
-            y_HW.expand(len(SHAPES), height, width),
-            (wide_S / width)[:, None, None].expand(len(SHAPES), height, width),
-            (high_S / height)[:, None, None].expand(len(SHAPES), height, width),
-        ]
-    ).flatten(1)
+    cells = (height, width, len(SHAPES))
+    columns = (x_HW.unsqueeze(2), y_HW.unsqueeze(2), wide_S / width, high_S / height)
+    return torch.stack([column.expand(cells) for column in columns]).flatten(1)
 
 
 def all_anchors(sizes: Sequence[tuple[int, int]], device: torch.device | None = None) -> Tensor:

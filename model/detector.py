@@ -168,10 +168,16 @@ class Pyramid(nn.Module):
         return down_in
 
 
+def shape_major(rows: Tensor, num_values: int) -> Tensor:
+    """Rows in the order (value, shape) in the order (shape, value)."""
+    return rows.reshape(num_values, len(SHAPES), *rows.shape[1:]).transpose(0, 1).reshape(rows.shape)
+
+
 class Head(nn.Module):
     """Separable convolutions over each level; depthwise kernels are shared, the rest is one per level (folded batch norm).
 
-    Output channels are value-major (value * 9 + shape), so that a level flattens to (B, values, anchors) without a copy.
+    Stored weights are value-major (value * 9 + shape). They are used shape-major and the channels moved last, so that the values of an
+    anchor lie together: runtimes that keep channels last then copy nothing, and the best class of an anchor is one short row.
     """
 
     def __init__(self, num_values: int) -> None:
@@ -188,7 +194,8 @@ class Head(nn.Module):
 
     def forward(self, pyramid: tuple[Tensor, ...]) -> Tensor:
         """Values (B, num_values, A)."""
-        return torch.cat([self._level(index, level) for index, level in enumerate(pyramid)], dim=2)
+        values_BAV = torch.cat([self._level(index, level) for index, level in enumerate(pyramid)], dim=1)
+        return values_BAV.transpose(1, 2)
 
     def _level(self, index: int, x: Tensor) -> Tensor:
         *hidden, last = self.depthwise
@@ -196,8 +203,9 @@ class Head(nn.Module):
         assert isinstance(pointwise, nn.ModuleList)
         for depthwise, mix in zip(hidden, pointwise, strict=True):
             x = F.relu6(mix(depthwise(x)))
-        x = F.conv2d(last(x), self.predict_weight, self.predict_bias[index])
-        return x.reshape(x.shape[0], self.num_values, -1)
+        weight, bias = shape_major(self.predict_weight, self.num_values), shape_major(self.predict_bias[index], self.num_values)
+        x = F.conv2d(last(x), weight, bias)
+        return x.permute(0, 2, 3, 1).reshape(x.shape[0], -1, self.num_values)
 
 
 class Detector(nn.Module):

@@ -67,12 +67,11 @@ def box_area(boxes_BN4: Tensor) -> Tensor:
 
 def _candidates(raw: Detections, num_candidates: int) -> tuple[Tensor, Tensor]:
     """The T anchors of highest class logit, best first: boxes (B, T, 4) and logits (B, T, C)."""
-    count = min(num_candidates, raw.logits_BCA.shape[2])
-    anchors_BT = raw.logits_BCA.amax(dim=1).topk(count, dim=1).indices
-    deltas_B4T = raw.deltas_B4A.gather(2, anchors_BT[:, None].expand(-1, 4, -1))
+    logits_BAC, deltas_BA4 = raw.logits_BCA.transpose(1, 2), raw.deltas_B4A.transpose(1, 2)
+    anchors_BT = logits_BAC.amax(dim=2).topk(min(num_candidates, logits_BAC.shape[1]), dim=1).indices
+    deltas_B4T = _take(deltas_BA4, anchors_BT).transpose(1, 2)
     anchors_B4T = raw.anchors_4A[:, anchors_BT].transpose(0, 1)
-    logits_BCT = raw.logits_BCA.gather(2, anchors_BT[:, None].expand(-1, raw.logits_BCA.shape[1], -1))
-    return decode(deltas_B4T, anchors_B4T).clamp(0.0, 1.0), logits_BCT.transpose(1, 2)
+    return decode(deltas_B4T, anchors_B4T).clamp(0.0, 1.0), _take(logits_BAC, anchors_BT)
 
 
 def _survival(iou_BTT: Tensor, labels_BT: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from model.anchors import SHAPES
-from model.detector import NUM_FEATURES, Detections
+from model.detector import NUM_FEATURES, Detections, shape_major
 from model.vocabulary import ACTION_GENOME_ONLY
 
 NUM_EXTRA = len(ACTION_GENOME_ONLY)
@@ -39,9 +39,9 @@ class ExtraClasses(nn.Module):
 
     def forward(self, levels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
         """Class logits (B, E, A) and box deltas (B, 4, A) of the pyramid's levels from FIRST_LEVEL on, in the anchors' order."""
-        values_BVA = torch.cat([self._level(level) for level in levels], 2)
-        logits_BEA, deltas_B4A = torch.split(values_BVA, [NUM_EXTRA, 4], 1)  # one Split: OpenVINO mistakes two slices
-        return logits_BEA, deltas_B4A
+        values_BAV = torch.cat([self._level(level) for level in levels], 1)
+        logits_BAE, deltas_BA4 = torch.split(values_BAV, [NUM_EXTRA, 4], 2)  # one Split: OpenVINO mistakes two slices
+        return logits_BAE.transpose(1, 2), deltas_BA4.transpose(1, 2)
 
     def detect(self, raw: Detections) -> Detections:
         """The same frame's detections, with this head's classes, boxes and anchors in place of COCO's."""
@@ -52,5 +52,7 @@ class ExtraClasses(nn.Module):
     def _level(self, x_BFHW: Tensor) -> Tensor:
         for depthwise, pointwise in zip(self.depthwise, self.pointwise, strict=True):
             x_BFHW = F.relu6(pointwise(depthwise(x_BFHW)))
-        values: Tensor = self.predict(x_BFHW)
-        return values.reshape(x_BFHW.shape[0], NUM_EXTRA + 4, -1)
+        assert self.predict.bias is not None
+        weight, bias = (shape_major(rows, NUM_EXTRA + 4) for rows in (self.predict.weight, self.predict.bias))
+        values = F.conv2d(x_BFHW, weight, bias)
+        return values.permute(0, 2, 3, 1).reshape(x_BFHW.shape[0], -1, NUM_EXTRA + 4)

@@ -360,4 +360,8 @@ def _warm_up(call: Callable[[], object]) -> None:
 
 
 def _cpu_s(pid: int) -> float:
-    return sum(use.cpu_s for use in family(pid))
+    """Of all threads that live, to the nanosecond; where the kernel does not say, in /proc's steps of 10 ms."""
+    try:
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in Path(f"/proc/{pid}/task").iterdir()) / 1e9
+    except (OSError, IndexError):
+        return sum(use.cpu_s for use in family(pid))
