@@ -32,7 +32,7 @@ from service.settings import Settings
 SIMULATED, REAL = "1,2,4,8,16,32,64", "1,2,4,8,16"
 BATCHER_STREAMS = (1, 2, 4, 8, 16, 32, 64)
 ENGINE_BATCHES = (1, 4)
-SHORT_S = {"engine": 15.0, "stages": 6.0, "batcher": 1.5, "simulated": 8.0, "streams": 10.0, "stream": 20.0, "peers": 30.0}
+SHORT_S = {"engine": 15.0, "stages": 6.0, "batcher": 4.5, "simulated": 8.0, "streams": 10.0, "stream": 20.0, "peers": 30.0}
 LOOPBACK = "127.0.0.0/8"
 EXAMPLES = """examples:
   vigil bench                                           everything, shortly
