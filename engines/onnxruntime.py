@@ -13,39 +13,26 @@ import numpy as np
 import onnxruntime as ort
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from engines.bank import MemoryBank
 from engines.canvas import fit_canvas
-from engines.inputs import check_batch, check_prototypes
-from engines.outputs import network_spec, scene_graph
-from engines.protocol import EngineSpec, Float, Memory, SceneGraph, UInt8
-from model.checkpoint import read_manifest, read_prototypes
+from engines.cpu_engine import WARM_UP_SOURCE, CpuEngine
+from engines.inputs import check_batch
+from engines.outputs import scene_graph
+from engines.protocol import SceneGraph, UInt8
 
-MAX_BATCH = 8
-WARM_UP_SOURCE = (720, 1280)
 LOAD_ERRORS = (ort_errors.Fail, ort_errors.InvalidGraph, ort_errors.InvalidProtobuf, ort_errors.NotImplemented, ort_errors.RuntimeException)
 RUN_ERRORS = (*LOAD_ERRORS, ort_errors.InvalidArgument, ort_errors.EPFail)
 
 
-class OnnxRuntimeEngine:
-    """Float32; the bank of memories lies beside the sessions."""
+class OnnxRuntimeEngine(CpuEngine):
+    """Float32."""
 
     def __init__(self, folder: Path, *, num_streams: int, max_pixels: int, threads: int) -> None:
-        manifest = read_manifest(folder, to_run=True)
-        objects_CD, predicates_KD = read_prototypes(folder, manifest)
-        self._prototypes = {"object_prototypes": objects_CD, "predicate_prototypes": predicates_KD}
-        num_lanes = min(threads or os.cpu_count() or 1, MAX_BATCH)
-        self._wide = _open_session(folder / manifest.onnx_file, num_lanes)
-        self._narrow = _open_session(folder / manifest.onnx_file, 1) if num_lanes > 1 else self._wide
-        self._lanes = ThreadPoolExecutor(num_lanes, "vigil-lane")
-        self._bank = MemoryBank(num_streams, manifest.num_slots, manifest.dim)
-        self._spec = network_spec(
-            manifest, "onnxruntime", num_streams=num_streams, max_pixels=max_pixels, max_batch=MAX_BATCH, best_batch=num_lanes
-        )
+        super().__init__(folder, "onnxruntime", num_streams=num_streams, max_pixels=max_pixels, threads=threads)
+        network = folder / self._manifest.onnx_file
+        self._wide = _open_session(network, self._num_lanes)
+        self._narrow = _open_session(network, 1) if self._num_lanes > 1 else self._wide
+        self._lanes = ThreadPoolExecutor(self._num_lanes, "vigil-lane")
         self._warm_up()
-
-    @property
-    def spec(self) -> EngineSpec:
-        return self._spec
 
     def infer(self, images_BHW3: UInt8, slots: Sequence[int], dt_s: Sequence[float]) -> list[SceneGraph]:
         check_batch(self._spec, images_BHW3, slots, dt_s)
@@ -53,16 +40,6 @@ class OnnxRuntimeEngine:
             return [self._one(self._wide, images_BHW3, slots[0], dt_s[0])]
         rows = range(len(slots))
         return list(self._lanes.map(lambda row: self._one(self._narrow, images_BHW3[row : row + 1], slots[row], dt_s[row]), rows))
-
-    def read_memory(self, slot: int) -> Memory:
-        return self._bank.read(slot)
-
-    def write_memory(self, slot: int, memory: Memory | None) -> None:
-        self._bank.write(slot, memory)
-
-    def replace_prototypes(self, objects_CD: Float, predicates_KD: Float) -> None:
-        check_prototypes(self._spec, objects_CD, predicates_KD)
-        self._prototypes = {"object_prototypes": objects_CD, "predicate_prototypes": predicates_KD}
 
     def close(self) -> None:
         """Let the sessions and their arenas go."""

@@ -6,7 +6,6 @@ network of its own, made ready in the background while one for any canvas serves
 
 import io
 import logging
-import os
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -16,42 +15,31 @@ from typing import TypeAlias
 import numpy as np
 import openvino as ov
 
-from engines.bank import MemoryBank
 from engines.canvas import fit_canvas
-from engines.inputs import check_batch, check_prototypes
-from engines.outputs import network_spec, scene_graph
-from engines.protocol import EngineSpec, Float, Memory, SceneGraph, UInt8
+from engines.cpu_engine import WARM_UP_SOURCE, CpuEngine
+from engines.inputs import check_batch
+from engines.outputs import scene_graph
+from engines.protocol import SceneGraph, UInt8
 from engines.store import EngineKey, EngineStore
-from model.checkpoint import Manifest, read_manifest, read_prototypes
+from model.checkpoint import Manifest
 
-MAX_BATCH = 8
 MAX_FIXED = 8
 """Canvases with a network of their own; further ones stay with the network for any canvas."""
-WARM_UP_SOURCE = (720, 1280)
 PRECISIONS = {"fp32": "f32", "bf16": "bf16"}
 Lanes: TypeAlias = list[ov.InferRequest]
 log = logging.getLogger(__name__)
 
 
-class OpenVinoEngine:
-    """Compiled networks, and the bank of memories beside them."""
+class OpenVinoEngine(CpuEngine):
+    """Compiled networks of one checkpoint."""
 
     def __init__(self, folder: Path, *, num_streams: int, max_pixels: int, threads: int, precision: str | None) -> None:
-        manifest = read_manifest(folder, to_run=True)
-        objects_CD, predicates_KD = read_prototypes(folder, manifest)
-        self._prototypes = {"object_prototypes": objects_CD, "predicate_prototypes": predicates_KD}
-        self._bank = MemoryBank(num_streams, manifest.num_slots, manifest.dim)
-        num_lanes = min(threads or os.cpu_count() or 1, MAX_BATCH)
-        self._compiler = _Compiler(folder / manifest.onnx_file, manifest, num_lanes, precision)
+        super().__init__(folder, "openvino", num_streams=num_streams, max_pixels=max_pixels, threads=threads)
+        self._compiler = _Compiler(folder / self._manifest.onnx_file, self._manifest, self._num_lanes, precision)
         self._background = ThreadPoolExecutor(1, "vigil-compile")
         self._fixed: dict[tuple[int, int], Future[Lanes]] = {}
-        spec = network_spec(manifest, "openvino", num_streams=num_streams, max_pixels=max_pixels, max_batch=MAX_BATCH, best_batch=num_lanes)
-        self._spec = replace(spec, precision=self._compiler.precision)
+        self._spec = replace(self._spec, precision=self._compiler.precision)
         self._warm_up()
-
-    @property
-    def spec(self) -> EngineSpec:
-        return self._spec
 
     def infer(self, images_BHW3: UInt8, slots: Sequence[int], dt_s: Sequence[float]) -> list[SceneGraph]:
         check_batch(self._spec, images_BHW3, slots, dt_s)
@@ -62,16 +50,6 @@ class OpenVinoEngine:
             busy = [self._start(lane, images_BHW3[row : row + 1], slots[row], dt_s[row]) for lane, row in zip(lanes, rows, strict=False)]
             graphs += [self._finish(lane, slots[row]) for lane, row in zip(busy, rows, strict=True)]
         return graphs
-
-    def read_memory(self, slot: int) -> Memory:
-        return self._bank.read(slot)
-
-    def write_memory(self, slot: int, memory: Memory | None) -> None:
-        self._bank.write(slot, memory)
-
-    def replace_prototypes(self, objects_CD: Float, predicates_KD: Float) -> None:
-        check_prototypes(self._spec, objects_CD, predicates_KD)
-        self._prototypes = {"object_prototypes": objects_CD, "predicate_prototypes": predicates_KD}
 
     def close(self) -> None:
         """Let the networks go; waits for one that is being compiled."""
@@ -84,7 +62,8 @@ class OpenVinoEngine:
         ordered = self._fixed.get((height, width))
         if ordered is None and len(self._fixed) < MAX_FIXED:
             self._fixed[height, width] = self._background.submit(self._compiler.ready, (height, width))
-        return ordered.result() if ordered is not None and ordered.done() else self._any.result()
+        is_ready = ordered is not None and ordered.done() and ordered.exception() is None
+        return ordered.result() if ordered is not None and is_ready else self._any.result()
 
     def _start(self, lane: ov.InferRequest, image_1HW3: UInt8, slot: int, dt_s: float) -> ov.InferRequest:
         """Inputs are read where they lie: what is fed stays alive inside the request."""

@@ -324,3 +324,4 @@ def test_closing_while_another_engine_opens_closes_both() -> None:
     engine.prepare(open_slowly)
     threading.Timer(0.1, opened.set).start()
     engine.close()
+    assert Counted.num_open == 0
