@@ -25,8 +25,8 @@ def test_a_720p_stream_is_live_within_three_seconds_at_its_full_rate(nginx: Ngin
             watch.watch_for(2.0)
     assert watch.names == ["connecting", "live"]
     assert is_growing(watch.frames)
-    assert watch.frames[0].media_s == 30.0
     first, last = watch.frames[0], watch.frames[-1]
+    assert 30.0 <= first.media_s < 30.3  # the clock begins at 30.0; in the mailbox the newest picture may have taken the first one's place
     assert len(watch.frames) / (last.media_s - first.media_s) > 22
     assert last.image_HW3.shape == (256, 448, 3)
     assert (last.content_hw, last.source_hw, last.seq) == ((252, 448), (720, 1280), 0)
