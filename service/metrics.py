@@ -46,6 +46,30 @@ class Metrics:
         self.engine_swaps = Counter("vigil_engine_swaps", "Other models met in the model folder", ["outcome"], registry=r)
         self.engine_passed_over = Gauge("vigil_engine_passed_over", "1 for a backend that was not chosen", ["backend", "why"], registry=r)
         self.engine_ready = Gauge("vigil_engine_ready", "1 when the engine serves", ["backend", "model"], registry=r)
+        self.engine_fell_back = Gauge(
+            "vigil_engine_fell_back", "1 when a better engine failed to open, or a GPU is there and a CPU engine serves", registry=r
+        )
+        self.device_memory = Gauge(
+            "vigil_device_memory_bytes", "Memory of the device that the engine runs on, used and total", ["device", "kind"], registry=r
+        )
+        self.blind_s = Counter("vigil_blind_seconds", "Seconds in which a wanted stream was not analysed", ["stream"], registry=r)
+        self.risk = Gauge(
+            "vigil_stream_risk", "Gravest open incident: 0 none, 1 info, 2 low, 3 medium, 4 high, 5 critical", ["stream"], registry=r
+        )
+        self.relations = Gauge("vigil_relations", "Relations in the graph now", ["stream", "predicate"], registry=r)
+        self.redis_s = Histogram("vigil_redis_seconds", "One call of a worker to Redis", ["call"], registry=r, buckets=SECONDS)
+        self.publishes = Counter(
+            "vigil_publishes", "What media servers asked about pushed streams, by answer", ["server", "outcome"], registry=r
+        )
+        self.http_s = Histogram(
+            "vigil_http_seconds", "One HTTP request to the API", ["method", "route", "status"], registry=r, buckets=SECONDS
+        )
+        self.ws_messages = Counter("vigil_ws_messages", "Messages sent to WebSocket clients", ["kind"], registry=r)
+        self.webhook_deliveries = Counter(
+            "vigil_webhook_deliveries", "Attempts to deliver to a webhook", ["webhook", "outcome"], registry=r
+        )
+        self.webhook_s = Histogram("vigil_webhook_seconds", "One attempt to deliver to a webhook", ["webhook"], registry=r, buckets=SECONDS)
+        self.webhook_backlog = Gauge("vigil_webhook_backlog", "Alerts that wait for a webhook", ["webhook"], registry=r)
         self.ws_clients = Gauge("vigil_ws_clients", "WebSocket clients", ["kind"], registry=r)
         self.ws_dropped = Counter("vigil_ws_clients_dropped", "WebSocket clients cut off for being slow", ["kind"], registry=r)
 

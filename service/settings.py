@@ -6,7 +6,7 @@ Each field says which operator turns it and when. A wrong value fails at birth w
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -54,6 +54,19 @@ class Settings(BaseSettings):
     )
     allow_origins: tuple[str, ...] = Field(
         (), description="Other sites' pages that may use the API, such as https://desk.example.com; JSON list. Empty: our own page only."
+    )
+    push_url: str | None = Field(
+        None, description="rtmp:// address, application included, that publishers are told for pushed streams; unset: none are taken."
+    )
+    push_play_url: str | None = Field(
+        None, description="The same application as workers reach it, such as rtmp://mediamtx:1935/live; unset: push_url itself."
+    )
+    hook_token: SecretStr | None = Field(
+        None, min_length=16, description="Secret that the media server's hooks carry; needed with push_url, at least 16 characters."
+    )
+    shard: str = Field("main", pattern="^[A-Za-z0-9_.-]{1,64}$", description="Name of this installation in metrics; one for each machine.")
+    advertise: str | None = Field(
+        None, description="host:port at which Prometheus reaches this API, told by /v1/metrics/targets; unset: host and port."
     )
     open_timeout_s: float = Field(10.0, gt=0, description="Longest wait for a source to open.")
     read_timeout_s: float = Field(

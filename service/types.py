@@ -225,8 +225,18 @@ class AlertChange(Struct, frozen=True):
 # ---- streams ----------------------------------------------------------------------------------------------------------------
 
 
+class Push(Struct, frozen=True):
+    """A stream that a publisher pushes to the media server. `key_hash` is of its key; `publisher` names the session that publishes now."""
+
+    key_hash: str
+    publisher: str | None = None
+
+
 class StreamSpec(Struct, frozen=True):
-    """What a user asked for. `policies` None means all; `fps` None means every frame; `version` grows with each PATCH."""
+    """What a user asked for. `policies` None means all; `fps` None means every frame; `version` grows with each change.
+
+    `push` None: Vigil pulls `url` from wherever it is. Else `url` is where Vigil plays what is pushed to its own media server.
+    """
 
     id: str
     url: str
@@ -237,6 +247,7 @@ class StreamSpec(Struct, frozen=True):
     fps: float | None = None
     zones: dict[str, tuple[tuple[float, float], ...]] = {}
     version: int = 1
+    push: Push | None = None
 
 
 class StreamStatus(Struct, frozen=True):

@@ -6,10 +6,10 @@ from pydantic import ValidationError
 from service.settings import Settings
 
 NAMES = {
-    "admit_fps", "allow_hosts", "allow_networks", "allow_origins", "backoff_base_s", "backoff_max_s", "connects_per_minute", "data_dir",
-    "decoder", "engine", "engine_threads", "host", "log_json", "log_level", "max_pixels", "max_source_pixels", "max_streams", "model_dir",
-    "open_timeout_s", "pin_cpus", "policies", "port", "read_timeout_s", "redis_url", "save_every_s", "spare_worker", "stall_after_s",
-    "workers",
+    "admit_fps", "advertise", "allow_hosts", "allow_networks", "allow_origins", "backoff_base_s", "backoff_max_s", "connects_per_minute",
+    "data_dir", "decoder", "engine", "engine_threads", "hook_token", "host", "log_json", "log_level", "max_pixels", "max_source_pixels",
+    "max_streams", "model_dir", "open_timeout_s", "pin_cpus", "policies", "port", "push_play_url", "push_url", "read_timeout_s",
+    "redis_url", "save_every_s", "shard", "spare_worker", "stall_after_s", "workers",
 }  # fmt: skip
 
 
