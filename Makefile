@@ -15,7 +15,7 @@ DEFAULT   := $(VENV)/.default-$(call key,$(PINS_BASE))
 DEV       := $(VENV)/.dev-$(call key,$(PINS_DEV))
 PIP       := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test check train train-small eval bench bench-gpu clip files screenshot lock servers clean
+.PHONY: help demo test check train train-small eval bench bench-gpu clip files dashboards expressions screenshot lock sizes image-check servers clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-11s %s\n", $$1, $$2}'
@@ -52,14 +52,27 @@ bench-gpu: ## measure a GPU without a network: needs only a python3 with torch; 
 clip: $(DEV) servers ## render the demo clip again (about ten minutes)
 	@$(VIGIL) data demo-clip --out $(CLIP)
 
-files: $(DEV) ## write docs/files.md, one line a file, again
+files: $(DEV) ## write docs/files.md and docs/metrics.md again: one line a file, one a metric
 	@$(BIN)/python -m tests.repository.file_list
+	@$(BIN)/python -m tests.repository.metrics_page
+
+dashboards: $(DEV) ## write the Grafana dashboards' JSON again
+	@$(BIN)/python -m deploy.grafana.build
+
+expressions: $(DEV) servers ## ask every expression of every panel and rule of a service under load, print what it says (ARGS="--out FILE")
+	@$(BIN)/python -m tests.deploy.expressions $(ARGS)
 
 screenshot: $(DEV) servers ## take the README's picture of the running product again
 	@$(BIN)/python -m tests.browser.screenshot docs/console.png
 
+sizes: $(DEV) ## measure a clean install of the default set, and what the gpu set is to download
+	@$(BIN)/python -m deploy.sizes
+
+image-check: $(DEV) servers ## lint the Dockerfile, build its cpu target without a Docker engine, start the result and ask it (as root)
+	@$(BIN)/pytest -s tests/deploy/test_dockerfile.py tests/deploy/test_image.py
+
 lock: $(DEV) ## pin the newest allowed versions again, with hashes and without any index address
-	@requirements/lock $(BIN)/uv
+	@requirements/lock $(BIN)/uv $(TORCH)
 
 clean: ## remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

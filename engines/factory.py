@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import model
-from engines.probe import BACKENDS, probe
+from engines.probe import BACKENDS, CPU_BACKENDS, THIS_MACHINE, Machine, NotUsable, probe
 from engines.protocol import Engine
 from model.checkpoint import read_manifest
 
@@ -20,18 +20,25 @@ SHIPPED = Path(model.__file__).parent / "checkpoints" / "nano-v1"
 
 @dataclass(frozen=True, slots=True)
 class PassedOver:
-    """A better backend that was not taken, and why in words."""
+    """A better backend that was not taken, and why in words. `was_usable`: it could run here by all that is known, and yet did not open."""
 
     backend: str
     why: str
+    was_usable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """An opened engine, and what was passed over for it."""
+    """An opened engine, and what was passed over for it. `gpu_idles`: there is a GPU, and an engine on the CPU was taken."""
 
     engine: Engine
     passed_over: tuple[PassedOver, ...]
+    gpu_idles: bool = False
+
+    @property
+    def fell_back(self) -> bool:
+        """It is not the engine that this machine should have."""
+        return self.gpu_idles or any(one.was_usable for one in self.passed_over)
 
 
 def open_engine(
@@ -57,6 +64,7 @@ def choose_engine(
     max_pixels: int,
     threads: int = 0,
     precision: str | None = None,
+    machine: Machine = THIS_MACHINE,
 ) -> Chosen:
     """Open a backend, or for "auto" the first of `PREFERRED` that opens this network on this machine.
 
@@ -66,7 +74,7 @@ def choose_engine(
     """
     folder = model_dir or SHIPPED
     open_one = partial(
-        _open, folder=folder, num_streams=num_streams, max_pixels=max_pixels, threads=threads, precision=precision
+        _open, folder=folder, num_streams=num_streams, max_pixels=max_pixels, threads=threads, precision=precision, machine=machine
     )  # fmt: skip
     if backend != AUTO:
         return Chosen(open_one(backend), ())
@@ -74,15 +82,28 @@ def choose_engine(
     passed_over: list[PassedOver] = []
     for candidate in PREFERRED:
         try:
-            return Chosen(open_one(candidate), tuple(passed_over))
+            engine = open_one(candidate)
         except ValueError as error:
-            passed_over.append(PassedOver(candidate, str(error)))
+            passed_over.append(PassedOver(candidate, str(error), probe(candidate, machine).usable))
+        else:
+            return Chosen(engine, tuple(passed_over), candidate in CPU_BACKENDS and _has_gpu(machine))
     raise ValueError(f"no engine opens {folder} here: {'; '.join(f'{one.backend}: {one.why}' for one in passed_over)}")
 
 
-def _open(backend: str, *, folder: Path, num_streams: int, max_pixels: int, threads: int, precision: str | None) -> Engine:
+def _has_gpu(machine: Machine) -> bool:
+    """The NVIDIA driver names a device, whether or not the packages to use it are installed."""
+    try:
+        machine.driver_device()
+    except NotUsable:
+        return False
+    return True
+
+
+def _open(
+    backend: str, *, folder: Path, num_streams: int, max_pixels: int, threads: int, precision: str | None, machine: Machine
+) -> Engine:
     """Any failure to open is a ValueError, whatever the library raised."""
-    capability = probe(backend)
+    capability = probe(backend, machine)
     if not capability.usable:
         raise ValueError(f"{backend} cannot run here: {capability.why}")
     wanted = {} if precision is None else {"precision": precision}

@@ -13,6 +13,7 @@ from functools import partial
 
 BACKENDS = ("tensorrt", "tensorrt_rtx", "torch_cuda", "openvino", "onnxruntime", "fake")
 """Best first; `fake` is only ever asked for by name."""
+CPU_BACKENDS = ("openvino", "onnxruntime", "fake")
 CPU = "cpu"
 CUDA_LIBRARY = "libcuda.so.1"
 NAME_BYTES = 256
@@ -54,10 +55,9 @@ def probe(backend: str, machine: Machine | None = None) -> Capability:
 
 def _needs(backend: str, machine: Machine) -> str:
     """The device that a backend would use; NotUsable names the first thing that it lacks, cheapest to find out first."""
-    if backend == "fake":
-        return CPU
-    if backend in ("openvino", "onnxruntime"):
-        machine.require(backend)
+    if backend in CPU_BACKENDS:
+        if backend != "fake":
+            machine.require(backend)
         return CPU
     if backend != "torch_cuda":
         machine.require(backend)

@@ -17,6 +17,7 @@ from redis import RedisError
 import service
 from service import logs
 from service.api.app import create_app
+from service.api.health import own_target
 from service.api.server import server_config
 from service.errors import StartupError
 from service.ingest.address import parse_networks
@@ -42,7 +43,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool
 
     Raises StartupError, or ValueError for a policy file that must not be used.
     """
-    logs.configure(settings.log_level, as_json=settings.log_json)
+    logs.configure(settings.log_level, as_json=settings.log_json, process="supervisor", shard=settings.shard)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     with contextlib.ExitStack() as stack:
         is_stopping = stack.enter_context(_stop_signals())
@@ -61,6 +62,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool
             spare=Job("spare", worker.main, work) if settings.spare_worker else None,
             api=Job("api", api_main, (settings, redis_url, policies, listener)) if with_api else None,
             store=store,
+            shard=settings.shard,
             on_ready=on_ready,
         )
         supervisor.run(lambda: is_stopping() or bool(embedded and not embedded.is_running))
@@ -127,13 +129,14 @@ class _ApiServer(uvicorn.Server):
 def api_main(settings: Settings, redis_url: str, policies: Path | None, listener: socket.socket, parent: Connection) -> None:
     """Process main of the API."""
     begin("api")
-    logs.configure(settings.log_level, as_json=settings.log_json)
+    logs.configure(settings.log_level, as_json=settings.log_json, process="api", shard=settings.shard)
     app = create_app(settings, redis_url, policies)
     host, port = listener.getsockname()[:2]
-    asyncio.run(_serve_api(_ApiServer(server_config(app)), listener, f"http://{host}:{port}", parent))
+    ready = ApiReady(f"http://{host}:{port}", own_target(settings, port).address)
+    asyncio.run(_serve_api(_ApiServer(server_config(app)), listener, ready, parent))
 
 
-async def _serve_api(server: uvicorn.Server, listener: socket.socket, url: str, parent: Connection) -> None:
+async def _serve_api(server: uvicorn.Server, listener: socket.socket, ready: ApiReady, parent: Connection) -> None:
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     loop = asyncio.get_running_loop()
     hung_up = asyncio.Event()
@@ -141,7 +144,7 @@ async def _serve_api(server: uvicorn.Server, listener: socket.socket, url: str, 
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        parent.send(ApiReady(url))
+        parent.send(ready)
         while not hung_up.is_set() and not serving.done():
             parent.send(Beat(b""))
             with contextlib.suppress(TimeoutError):

@@ -1,25 +1,36 @@
 """Every metric name that an operator may depend on, in one place. Knows no Redis and no HTTP.
 
 Each process owns one `Metrics`; `expose` gives its text, `merge` joins the texts of all processes into one /metrics page.
-A deleted stream's series go with `forget_stream`.
+What may be counted is there from the start with 0 (`begin_*`): a rate does not see the first step of a series that begins with 1.
+A deleted stream's series go with `forget_stream`. docs/metrics.md is generated from here.
 """
 
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
+from service import VERSION
+
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0)
+HTTP_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 STREAM_STATES = ("pending", "connecting", "live", "stalled", "reconnecting", "ended", "failed")
+DROP_CAUSES = ("superseded", "late", "sampled", "overload", "stale", "engine_error")
+SOCKET_KINDS = ("graph", "preview", "alerts")
 
 
 class Metrics:
-    """The metrics of one process."""
+    """The metrics of one process. Those without labels are the engine's: on other pages they would stand as noughts."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, of_engine: bool = False) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = r = CollectorRegistry()
+        engine = r if of_engine else None
+        ProcessCollector(registry=r)
+        self.build_info = Gauge("vigil_build_info", "1; the label says which version runs", ["version"], registry=r)
+        self.build_info.labels(VERSION).set(1)
         self.stream_state = Gauge("vigil_stream_state", "1 for the state a stream is in", ["stream", "state"], registry=r)
         self.reconnects = Counter("vigil_reconnects", "Reconnects by cause", ["stream", "code"], registry=r)
         self.stalls = Counter("vigil_stalls", "Times a stream stood still", ["stream"], registry=r)
@@ -27,9 +38,9 @@ class Metrics:
         self.frames_dropped = Counter("vigil_frames_dropped", "Frames not analysed, by cause", ["stream", "cause"], registry=r)
         self.decode_s = Histogram("vigil_decode_seconds", "Decode and resize of one frame", ["stream"], registry=r, buckets=SECONDS)
         self.decoders = Gauge("vigil_decoder", "Connected streams by the decoder that really runs: software or cuda", ["kind"], registry=r)
-        self.queue_s = Histogram("vigil_queue_seconds", "Wait of a frame for the engine", registry=r, buckets=SECONDS)
-        self.infer_s = Histogram("vigil_infer_seconds", "One engine call", registry=r, buckets=SECONDS)
-        self.batch_size = Histogram("vigil_batch_size", "Frames in one engine call", registry=r, buckets=(1, 2, 4, 8, 16, 32))
+        self.queue_s = Histogram("vigil_queue_seconds", "Wait of a frame for the engine", registry=engine, buckets=SECONDS)
+        self.infer_s = Histogram("vigil_infer_seconds", "One engine call", registry=engine, buckets=SECONDS)
+        self.batch_size = Histogram("vigil_batch_size", "Frames in one engine call", registry=engine, buckets=(1, 2, 4, 8, 16, 32))
         self.graph_s = Histogram("vigil_graph_seconds", "Association to delta, one frame", ["stream"], registry=r, buckets=SECONDS)
         self.frame_age_s = Histogram("vigil_frame_age_seconds", "Capture to policy decision", ["stream"], registry=r, buckets=SECONDS)
         self.alerts = Counter("vigil_alerts", "Alerts raised", ["stream", "policy", "severity"], registry=r)
@@ -38,7 +49,7 @@ class Metrics:
             "vigil_alert_latency_seconds", "Capture of the deciding frame to alert stored", ["stream"], registry=r, buckets=SECONDS
         )
         self.state_writes = Counter("vigil_state_writes", "Stream state written to Redis", ["outcome"], registry=r)
-        self.worker_restarts = Counter("vigil_worker_restarts", "Worker processes started again", ["worker"], registry=r)
+        self.worker_restarts = Counter("vigil_worker_restarts", "Processes started again: workers, engine, API", ["worker"], registry=r)
         self.pressure = Gauge("vigil_pressure_level", "0 full rate, 1 sampled, 2 key frames only", ["worker"], registry=r)
         self.pressure_fps = Gauge("vigil_pressure_fps", "Most frames a second of each stream under pressure", ["worker"], registry=r)
         self.engine_capacity = Gauge("vigil_engine_capacity_fps", "Frames a second that the engine holds", ["backend"], registry=r)
@@ -47,7 +58,7 @@ class Metrics:
         self.engine_passed_over = Gauge("vigil_engine_passed_over", "1 for a backend that was not chosen", ["backend", "why"], registry=r)
         self.engine_ready = Gauge("vigil_engine_ready", "1 when the engine serves", ["backend", "model"], registry=r)
         self.engine_fell_back = Gauge(
-            "vigil_engine_fell_back", "1 when a better engine failed to open, or a GPU is there and a CPU engine serves", registry=r
+            "vigil_engine_fell_back", "1 when a better engine failed to open, or a GPU is there and a CPU engine serves", registry=engine
         )
         self.device_memory = Gauge(
             "vigil_device_memory_bytes", "Memory of the device that the engine runs on, used and total", ["device", "kind"], registry=r
@@ -62,7 +73,7 @@ class Metrics:
             "vigil_publishes", "What media servers asked about pushed streams, by answer", ["server", "outcome"], registry=r
         )
         self.http_s = Histogram(
-            "vigil_http_seconds", "One HTTP request to the API", ["method", "route", "status"], registry=r, buckets=SECONDS
+            "vigil_http_seconds", "One HTTP request to the API", ["method", "route", "status"], registry=r, buckets=HTTP_SECONDS
         )
         self.ws_messages = Counter("vigil_ws_messages", "Messages sent to WebSocket clients", ["kind"], registry=r)
         self.webhook_deliveries = Counter(
@@ -72,6 +83,29 @@ class Metrics:
         self.webhook_backlog = Gauge("vigil_webhook_backlog", "Alerts that wait for a webhook", ["webhook"], registry=r)
         self.ws_clients = Gauge("vigil_ws_clients", "WebSocket clients", ["kind"], registry=r)
         self.ws_dropped = Counter("vigil_ws_clients_dropped", "WebSocket clients cut off for being slow", ["kind"], registry=r)
+
+    def begin_worker(self) -> None:
+        """What a worker counts that is of no one stream."""
+        for outcome in ("ok", "failed"):
+            self.state_writes.labels(outcome)
+        for call in ("publish", "save", "status"):
+            self.redis_s.labels(call)
+        for kind in ("software", "cuda"):
+            self.decoders.labels(kind)
+
+    def begin_api(self) -> None:
+        """What the API counts."""
+        for kind in SOCKET_KINDS:
+            for counted in (self.ws_clients, self.ws_dropped, self.ws_messages):
+                counted.labels(kind)
+
+    def begin_stream(self, stream_id: str) -> None:
+        """What a worker counts of one stream."""
+        self.set_stream_state(stream_id, "pending")
+        for counted in (self.frames, self.stalls, self.alerts_lost, self.blind_s, self.risk):
+            counted.labels(stream_id)
+        for cause in DROP_CAUSES:
+            self.frames_dropped.labels(stream_id, cause)
 
     def set_stream_state(self, stream_id: str, state: str) -> None:
         """Exactly one of the seven states is 1."""

@@ -3,11 +3,14 @@
 Each field says which operator turns it and when. A wrong value fails at birth with a sentence (pydantic's).
 """
 
+import re
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_APPLICATION = re.compile(r"rtmps?://[^\s/?#@]+/[A-Za-z0-9_.-]+")
 
 
 class Settings(BaseSettings):
@@ -46,7 +49,7 @@ class Settings(BaseSettings):
     )
     policies: Path | None = Field(None, description="YAML file or folder of policies, watched for changes; unset: deploy/policies.")
     allow_networks: tuple[str, ...] = Field(
-        (), description="Private networks that stream URLs may point to, as CIDR; JSON list. Empty: public addresses only."
+        (), description="Private networks that URLs of streams and webhooks may point to, as CIDR; JSON list. Empty: public addresses only."
     )
     allow_hosts: tuple[str, ...] = Field(
         (),
@@ -62,7 +65,10 @@ class Settings(BaseSettings):
         None, description="The same application as workers reach it, such as rtmp://mediamtx:1935/live; unset: push_url itself."
     )
     hook_token: SecretStr | None = Field(
-        None, min_length=16, description="Secret that the media server's hooks carry; needed with push_url, at least 16 characters."
+        None,
+        min_length=16,
+        validate_default=True,
+        description="Secret that the media server's hooks carry; needed with push_url, at least 16 characters.",
     )
     shard: str = Field("main", pattern="^[A-Za-z0-9_.-]{1,64}$", description="Name of this installation in metrics; one for each machine.")
     advertise: str | None = Field(
@@ -80,3 +86,17 @@ class Settings(BaseSettings):
     save_every_s: float = Field(1.0, gt=0, description="How often a stream's state is written behind to Redis.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     log_json: bool = Field(False, description="JSON lines for a log collector instead of readable text.")
+
+    @field_validator("push_url", "push_play_url")
+    @classmethod
+    def _names_an_application(cls, url: str | None) -> str | None:
+        if url is not None and not _APPLICATION.fullmatch(url):
+            raise ValueError("expected rtmp:// or rtmps://, host and one application, such as rtmp://media.example.com:1935/live")
+        return url
+
+    @field_validator("hook_token")
+    @classmethod
+    def _guards_the_hooks(cls, token: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if token is None and info.data.get("push_url"):
+            raise ValueError("VIGIL_PUSH_URL needs VIGIL_HOOK_TOKEN too: without it, anybody could say that a stream is published")
+        return token

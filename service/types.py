@@ -226,10 +226,14 @@ class AlertChange(Struct, frozen=True):
 
 
 class Push(Struct, frozen=True):
-    """A stream that a publisher pushes to the media server. `key_hash` is of its key; `publisher` names the session that publishes now."""
+    """A stream that a publisher pushes to the media server. `key_hash` is of its key; `publisher` names the session that publishes now.
+
+    `before` are sessions that it took over from, newest first, of whose end nothing was heard.
+    """
 
     key_hash: str
     publisher: str | None = None
+    before: tuple[str, ...] = ()
 
 
 class StreamSpec(Struct, frozen=True):
@@ -251,7 +255,7 @@ class StreamSpec(Struct, frozen=True):
 
 
 class StreamStatus(Struct, frozen=True):
-    """How it goes: written by the owning worker on every change and once a second."""
+    """How it goes: written by the owning worker on every change and once a second, last at `written_at_s`."""
 
     stream_id: str
     state: StreamState
@@ -266,3 +270,4 @@ class StreamStatus(Struct, frozen=True):
     reconnects: int = 0
     last_frame_at_s: float | None = None
     worker: str = ""
+    written_at_s: float = 0.0

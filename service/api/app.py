@@ -17,25 +17,30 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service import VERSION
 from service.api import openapi
 from service.api.alerts import alert_routes
 from service.api.context import Context
+from service.api.courier import Courier
 from service.api.feeds import Hub
 from service.api.graphs import graph_routes
 from service.api.guards import Guard
 from service.api.health import health_routes
+from service.api.hooks import hook_routes
 from service.api.policies import policy_routes
 from service.api.problem import ApiError, on_http_error, on_invalid_input, on_no_state, on_problem
 from service.api.streams import stream_routes
+from service.api.timing import Timing
+from service.api.webhooks import webhook_routes
 from service.ingest.address import AddressGuard, parse_networks
 from service.metrics import Metrics
 from service.settings import Settings
 from service.state.reader import Reader
 from service.state.store import Store
+from service.state.webhooks import WebhookShelf
 
 log = structlog.get_logger()
 
-VERSION = "0.1.0"
 PAGE = Path(__file__).parent / "page"
 DNS_WITHIN_S = 1.5
 STORE_WITHIN_S = 3.0
@@ -45,6 +50,7 @@ def create_app(settings: Settings, redis_url: str, policies: Path | None = None)
     """The API on a Redis that is there; `policies` is the operator's file or folder. Nothing is opened before the first request."""
     store = Store.connect(redis_url, timeout_s=STORE_WITHIN_S)
     reader = Reader.connect(redis_url)
+    webhooks = WebhookShelf.connect(redis_url, timeout_s=STORE_WITHIN_S)
 
     async def exists(stream_id: str) -> bool:
         return await asyncio.to_thread(store.get_stream, stream_id) is not None
@@ -58,13 +64,15 @@ def create_app(settings: Settings, redis_url: str, policies: Path | None = None)
         policy_files=policies,
         now_s=time.time,
     )
+    context.metrics.begin_api()
+    courier = Courier(webhooks, context.addresses, context.metrics)
     app = FastAPI(
         title="Vigil",
         version=VERSION,
         docs_url=None,
         redoc_url=None,
-        lifespan=_closing(store, reader),
-        middleware=_middleware(settings),
+        lifespan=_delivering(courier, store, reader, webhooks),
+        middleware=_middleware(settings, context.metrics),
         exception_handlers={
             ApiError: on_problem,
             HTTPException: on_http_error,
@@ -73,29 +81,36 @@ def create_app(settings: Settings, redis_url: str, policies: Path | None = None)
             RedisError: on_no_state,
         },
     )
-    for routes in (stream_routes, graph_routes, alert_routes, policy_routes, health_routes):
+    for routes in (stream_routes, hook_routes, graph_routes, alert_routes, policy_routes, health_routes):
         app.include_router(routes(context))
+    app.include_router(webhook_routes(context, webhooks, courier))
     _serve_page(app)
     openapi.install(app)
     return app
 
 
-def _closing(store: Store, reader: Reader) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _delivering(
+    courier: Courier, store: Store, reader: Reader, webhooks: WebhookShelf
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        courier.start()
         yield
+        if await asyncio.to_thread(courier.stop):
+            webhooks.close()
         await reader.close()
         store.close()
 
     return lifespan
 
 
-def _middleware(settings: Settings) -> list[Middleware]:
+def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """Outermost first."""
+    timing = Middleware(Timing, metrics=metrics)
     guard = Middleware(Guard, allow_hosts=(settings.host, *settings.allow_hosts), allow_origins=settings.allow_origins)
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     cors = Middleware(CORSMiddleware, allow_origins=list(settings.allow_origins), allow_methods=methods, allow_headers=["*"])
-    return [guard, *([cors] if settings.allow_origins else []), Middleware(Boundary)]
+    return [timing, guard, *([cors] if settings.allow_origins else []), Middleware(Boundary)]
 
 
 class Boundary:

@@ -1,7 +1,21 @@
 """Example answers for OpenAPI, as real Structs, so that they cannot fall out of step with what is sent."""
 
 from service.api.problem import ProblemBody
-from service.api.views import AlertsView, CheckView, FindingView, HealthView, PoliciesView, PolicyView, ReadyView, StreamsView, StreamView
+from service.api.views import (
+    AlertsView,
+    CheckView,
+    FindingView,
+    HealthView,
+    PoliciesView,
+    PolicyView,
+    ReadyView,
+    StreamsView,
+    StreamView,
+    WebhookEvent,
+    WebhooksView,
+    WebhookTestView,
+    WebhookView,
+)
 from service.types import Alert, Edge, GraphSnapshot, Node
 
 POLICY_TEXT = """- name: knife-in-hand
@@ -19,6 +33,7 @@ _NODES = (
 _EDGES = (Edge(3, "holding", 7, 0.92, 14.2),)
 _STREAM = StreamView(
     id="5f1c2a9b04de",
+    source="pull",
     url="https://media.example.com/hall/index.m3u8?token=***",
     name="Hall, north",
     state="live",
@@ -56,6 +71,19 @@ _ALERT = Alert(
     nodes=_NODES,
     edges=_EDGES,
 )
+_WEBHOOK = WebhookView(
+    id="9d02c7e1a4b8",
+    url="https://desk.example.com/vigil?key=***",
+    name="Night desk",
+    severities=("high", "critical"),
+    policies=None,
+    streams=None,
+    created_at_s=1750000002.0,
+    last_delivery_at_s=1750000019.8,
+    last_error="",
+    backlog=0,
+    disabled=False,
+)
 _POLICY = PolicyView("knife-in-hand", "critical", "enforce")
 
 EXAMPLES: tuple[object, ...] = (
@@ -66,6 +94,10 @@ EXAMPLES: tuple[object, ...] = (
     AlertsView((_ALERT,), None),
     PoliciesView(2, (_POLICY,), (), POLICY_TEXT),
     CheckView(False, (), (FindingView(4, "predicate 'holdin' is not known; did you mean 'holding'?", False),)),
+    _WEBHOOK,
+    WebhooksView((_WEBHOOK,)),
+    WebhookEvent("evt_1750000019712-0", "alert.opened", 1750000019.712, _ALERT),
+    WebhookTestView(False, 401, "https://desk.example.com answers with HTTP status 401", 0.084),
     HealthView("ok", 1750000020.0),
     ReadyView(True, "onnxruntime, nano-v1", 1),
     ProblemBody(

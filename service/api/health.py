@@ -1,17 +1,20 @@
-"""Routes for operators: does it live, does it work, how much does it do."""
+"""Routes for operators and Prometheus: does it live, does it work, how much does it do, where else is that asked."""
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from redis import RedisError
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from service.api.context import Context
 from service.api.openapi import documented
 from service.api.problem import ApiError, FieldError
 from service.api.views import HealthView, ReadyView, answer
 from service.metrics import merge
+from service.settings import Settings
+from service.state.store import Target
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _ENGINE_READY = re.compile(rb"^vigil_engine_ready\{([^}]*)\} 1\.0$", re.MULTILINE)
@@ -19,8 +22,29 @@ _PASSED_OVER = re.compile(rb"^vigil_engine_passed_over\{(.*)\} 1\.0$", re.MULTIL
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
+_TARGETS: dict[str, Any] = {
+    "description": "One entry for each API that served within the last minute",
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["targets", "labels"],
+                    "properties": {
+                        "targets": {"type": "array", "items": {"type": "string"}},
+                        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                    },
+                },
+            },
+            "example": [{"targets": ["vigil.example.com:8000"], "labels": {"shard": "main"}}],
+        }
+    },
+}
+
+
 def health_routes(context: Context) -> APIRouter:
-    """/healthz, /readyz, /metrics."""
+    """/healthz, /readyz, /metrics, /v1/metrics/targets."""
     router = APIRouter(tags=["operation"])
 
     @router.get("/healthz", summary="The API answers", **documented(200, HealthView))
@@ -48,13 +72,40 @@ def health_routes(context: Context) -> APIRouter:
         pages = _pages(context) or {}
         return Response(merge({**pages, "api": context.metrics.expose()}), media_type=METRICS_TYPE)
 
+    _serve_targets(router, context)
     return router
 
 
-def _pages(context: Context) -> Mapping[str, bytes] | None:
-    """The metrics pages of the processes that live; None when Redis is away."""
+def _serve_targets(router: APIRouter, context: Context) -> None:
+    @router.get(
+        "/v1/metrics/targets",
+        summary="Every API with /metrics, for Prometheus' http_sd_configs; itself alone when Redis is away",
+        response_class=Response,
+        responses={200: _TARGETS},
+    )
+    def targets(request: Request) -> Response:
+        own = own_target(context.settings, (request.scope["server"] or ("", context.settings.port))[1])
+        found = sorted({own, *_registered(context)}, key=lambda one: (one.shard, one.address))
+        return JSONResponse([{"targets": [one.address], "labels": {"shard": one.shard}} for one in found])
+
+
+def own_target(settings: Settings, port: int) -> Target:
+    """Where this API is reached by Prometheus: as the operator says, else where it listens."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return Target(settings.shard, settings.advertise or f"{host}:{port}")
+
+
+def _registered(context: Context) -> tuple[Target, ...]:
     try:
-        return context.store.all_metrics()
+        return context.store.targets(now_s=context.now_s())
+    except RedisError:
+        return ()
+
+
+def _pages(context: Context) -> Mapping[str, bytes] | None:
+    """The metrics pages of this shard's processes that live; None when Redis is away."""
+    try:
+        return context.store.all_metrics(context.settings.shard)
     except RedisError:
         return None
 

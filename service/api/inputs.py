@@ -1,16 +1,19 @@
 """What the API takes in: checked shapes with examples, for the routes and for OpenAPI. Knows no Redis."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, field_validator
 from pydantic.config import JsonDict
+
+from service.types import Severity
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
 LabelKey = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 LabelValue = Annotated[str, StringConstraints(max_length=256)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Polygon = Annotated[tuple[tuple[Fraction, Fraction], ...], Field(min_length=3, max_length=64)]
+StreamId = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 Labels = Annotated[dict[LabelKey, LabelValue], Field(max_length=32, description="Free words for policies and dashboards.")]
 Policies = Annotated[tuple[Name, ...], Field(max_length=256, description="Names of the policies to check; null: all of them.")]
 Fps = Annotated[float, Field(gt=0, le=120, allow_inf_nan=False, description="Frames a second to analyse at most; null: every frame.")]
@@ -38,20 +41,39 @@ class StreamCreate(BaseModel):
                     "fps": 10,
                     "zones": ZONE_EXAMPLE,
                 },
+                {"source": "push", "name": "Anna, from OBS"},
             ]
         },
     )
 
-    url: str = Field(min_length=1, max_length=2048, description="rtmp://, rtmps://, http:// or https:// address of a live stream.")
+    source: Literal["pull", "push"] = Field("pull", description="push: the answer says, once, where and with which key to publish.")
+    url: str | None = Field(
+        None,
+        min_length=1,
+        max_length=2048,
+        validate_default=True,
+        description="rtmp://, rtmps://, http:// or https:// address of a live stream; none for push.",
+    )
     name: Name | None = Field(None, description="What people call it; by default the address without its secrets.")
     labels: Labels = Field(default_factory=dict)
     policies: Policies | None = None
     fps: Fps | None = None
     zones: Zones = Field(default_factory=dict)
 
+    @field_validator("url")
+    @classmethod
+    def _goes_with_its_source(cls, url: str | None, info: ValidationInfo) -> str | None:
+        if url is None and info.data.get("source") == "pull":
+            raise ValueError("the address of a live stream is needed, or source push")
+        if url is not None and info.data.get("source") == "push":
+            raise ValueError("a pushed stream has no address of its own: the answer says where to publish it")
+        return url
 
-def default_name(url: str) -> str:
-    """Host and path: no user, no query."""
+
+def default_name(url: str, stream_id: str) -> str:
+    """Host and path: no user, no query. What has no address of its own is pushed: its id then, shortened."""
+    if not url:
+        return f"push {stream_id[:4]}"
     parts = urlsplit(url)
     return f"{parts.hostname or ''}{parts.path}"[:80]
 
@@ -68,6 +90,26 @@ class StreamPatch(BaseModel):
     policies: Policies | None = None
     fps: Fps | None = None
     zones: Zones | None = None
+
+
+class WebhookCreate(BaseModel):
+    """A receiver of alerts. What is left out, or null, lets all pass."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"url": "https://desk.example.com/vigil"},
+                {"url": "https://desk.example.com/vigil?key=s3cret", "name": "Night desk", "severities": ["high", "critical"]},
+            ]
+        },
+    )
+
+    url: str = Field(min_length=1, max_length=2048, description="https:// or http:// address that takes POST; redirects are not followed.")
+    name: Name | None = Field(None, description="What people call it; by default the host.")
+    severities: tuple[Severity, ...] | None = Field(None, min_length=1, max_length=5, description="Only alerts of these severities.")
+    policies: tuple[Name, ...] | None = Field(None, min_length=1, max_length=256, description="Only alerts of these policies.")
+    streams: tuple[StreamId, ...] | None = Field(None, min_length=1, max_length=256, description="Only alerts of these streams.")
 
 
 class Review(BaseModel):

@@ -20,10 +20,14 @@ PROBLEM = {
 ABOUT = """Live video in; scene graphs and alerts out.
 
 Every error is `application/problem+json` (RFC 9457) with a `code` for programs and a `detail` for people:
-`broken_json` 400, `unsupported_url` 400, `forbidden_address` 403, `foreign_origin` 403, `no_such_stream` 404, `body_too_large` 413,
-`foreign_host` 421, `invalid_input` 422, `too_many_streams` 429 with Retry-After, `internal` 500, `state_unavailable` 503 with Retry-After.
+`broken_json` 400, `unsupported_url` 400, `forbidden_address` 403, `foreign_origin` 403, `no_such_stream` 404, `push_not_set_up` 409,
+`not_pushed` 409, `conflict` 409, `body_too_large` 413, `foreign_host` 421, `invalid_input` 422, `too_many_streams` 429 with Retry-After,
+`no_such_webhook` 404, `too_many_webhooks` and `too_many_tests` 429, `unknown_policy` and `unknown_stream` 422,
+`internal` 500, `state_unavailable` 503 with Retry-After.
 Times ending in `_at_s`, and `since_s` of a stream, are Unix seconds; `media_s` and other `_s` are seconds of the stream's own clock.
-Secrets in stream addresses (user info, query values) are never shown again."""
+Secrets in stream addresses (user info, query values) and keys of pushed streams are never shown again.
+Media servers ask `/v1/hooks/...` with the operator's token: 200 lets their client go on. `wrong_token` 403, `wrong_key` 403, or 401 when
+none came, `play_refused` 403, `unknown_stream` 404, `busy` 409 and `full` 429 refuse it; so does `unreadable_hook` 400."""
 
 
 def documented(status: int, body: type[msgspec.Struct] | None, *problems: int) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import structlog
+from prometheus_client import Counter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from service.api.feeds import StreamGoneError
@@ -25,7 +26,8 @@ async def send_all(
     except (WebSocketDisconnect, OSError):
         return
     metrics.ws_clients.labels(kind).inc()
-    tasks = [asyncio.create_task(_send(websocket, messages)), asyncio.create_task(_listen(websocket))]
+    sent = metrics.ws_messages.labels(kind)
+    tasks = [asyncio.create_task(_send(websocket, messages, sent)), asyncio.create_task(_listen(websocket))]
     if overflowed is not None:
         tasks.append(asyncio.create_task(_trip(overflowed)))
     try:
@@ -48,12 +50,13 @@ async def _say_goodbye(websocket: WebSocket, kind: str, close_code: int | None, 
     await websocket.close(close_code, "too slow" if close_code == TRY_AGAIN_LATER else "the stream was deleted")
 
 
-async def _send(websocket: WebSocket, messages: AsyncIterator[str | bytes]) -> int | None:
+async def _send(websocket: WebSocket, messages: AsyncIterator[str | bytes], sent: Counter) -> int | None:
     """The code to close with; None when the client is gone."""
     try:
         async for message in messages:
             async with asyncio.timeout(SEND_WITHIN_S):
                 await (websocket.send_text(message) if isinstance(message, str) else websocket.send_bytes(message))
+            sent.inc()
     except StreamGoneError:
         return STREAM_GONE
     except TimeoutError:

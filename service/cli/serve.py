@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from service.bootstrap import serve
 from service.settings import Settings
@@ -52,5 +53,10 @@ def settings_from(args: argparse.Namespace) -> Settings:
     try:
         return Settings(**given)
     except ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}, got {fault['input']!r}" for fault in error.errors()]
-        raise ValueError("; ".join(lines)) from error
+        raise ValueError("; ".join(_sentence(fault) for fault in error.errors())) from error
+
+
+def _sentence(fault: ErrorDetails) -> str:
+    """What is wrong, and what came unless that is a secret."""
+    name = ".".join(str(part) for part in fault["loc"])
+    return f"{name}: {fault['msg']}" + ("" if name == "hook_token" else f", got {fault['input']!r}")

@@ -4,29 +4,22 @@ Each object is fetched whole, from a vetted address, within a size and a time, s
 Raises StreamError with the public codes. Knows no video.
 """
 
-import base64
 import http.client
 import io
-import socket
-import ssl
-import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, urljoin, urlsplit
 
 from service.errors import StreamError
 from service.ingest.address import AddressGuard, Endpoint, origin_of
+from service.ingest.pinned import Line, basic_auth, host_of, path_of, told_as_stream_errors
 from service.ingest.playlist import Playlist, is_playlist, parse_playlist
-from service.ingest.rtmp import tls_reason
 from service.types import StreamCode
 
 CHUNK_BYTES = 1 << 16
 USER_AGENT = "vigil"
-PATH_SAFE = "/%:@!$&'()*+,;=~-._"
-QUERY_SAFE = "/%:@!$&'()*+,;=~-._?[]"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _STATUS_CODES: Mapping[int, StreamCode] = {401: "auth_failed", 403: "auth_failed", 404: "not_found", 410: "not_found"}
 _AVIO_FLAG_WRITE = 2
@@ -74,8 +67,7 @@ class HttpOpener:
         self._source = urlsplit(source_url)
         self._guard = guard
         self._limits = limits
-        self._socket: socket.socket | None = None
-        self._cancelled = threading.Event()
+        self._line = Line(limits.connect_s)
         self._prefetched: dict[str, bytes] = {}
         self.total_s = limits.total_s
         self.failure: StreamError | None = None
@@ -84,7 +76,7 @@ class HttpOpener:
 
     def __call__(self, url: str, flags: int, options: Mapping[str, str]) -> Body:
         """FFmpeg's callback. A StreamError raised here comes out of PyAV as it is."""
-        if self.failure is not None or self._cancelled.is_set():
+        if self.failure is not None or self._line.is_cut:
             return Body(b"")
         try:
             return Body(self._open(url, flags, options))
@@ -103,14 +95,7 @@ class HttpOpener:
 
     def cancel(self) -> None:
         """Make a fetch under way end at once, and every later one."""
-        self._cancelled.set()
-        under_way = self._socket
-        if under_way is not None:
-            _shut_down(under_way)
-
-    @cached_property
-    def _tls_context(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
+        self._line.cut()
 
     def _open(self, url: str, flags: int, options: Mapping[str, str]) -> bytes:
         if flags & _AVIO_FLAG_WRITE:
@@ -128,14 +113,8 @@ class HttpOpener:
         deadline_s = time.monotonic() + self.total_s
         for _ in range(self._limits.redirects + 1):
             target = _require_http(url)
-            try:
+            with told_as_stream_errors(url):
                 answer = self._ask(target, url, options, deadline_s)
-            except ssl.SSLError as error:
-                raise StreamError("tls", f"{origin_of(url)} fails TLS: {tls_reason(error)}") from None
-            except TimeoutError:
-                raise StreamError("timeout", f"{origin_of(url)} does not answer in time") from None
-            except (OSError, http.client.HTTPException) as error:
-                raise StreamError("connection_failed", f"{origin_of(url)} cannot be read: {_reason(error)}") from None
             if isinstance(answer, bytes):
                 return answer
             url = urljoin(url, answer.location)
@@ -148,8 +127,8 @@ class HttpOpener:
             raise StreamError("forbidden_address", f"a playlist or redirect names a bad address: {error}") from None
         connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
         try:
-            connection.sock = self._connect(target, endpoint, deadline_s)
-            connection.request("GET", _path(target), headers=self._headers(target, endpoint, options))
+            connection.sock = self._line.open(endpoint, is_tls=target.scheme == "https", deadline_s=deadline_s)
+            connection.request("GET", path_of(target), headers=self._headers(target, endpoint, options))
             response = connection.getresponse()
             if response.status in _REDIRECTS:
                 return _Redirect(response.headers.get("Location", ""))
@@ -158,36 +137,17 @@ class HttpOpener:
                 raise StreamError(code, f"{origin_of(url)} answers with HTTP status {response.status}")
             return self._read(response, url, deadline_s)
         finally:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        connected, self._socket = self._socket, None
-        if connected is not None:
-            connected.close()
-
-    def _connect(self, target: SplitResult, endpoint: Endpoint, deadline_s: float) -> "_DeadlineSocket":
-        left_s = min(self._limits.connect_s, deadline_s - time.monotonic())
-        if left_s <= 0:
-            raise TimeoutError
-        plain = socket.create_connection((endpoint.address, endpoint.port), left_s)
-        self._socket = plain
-        if self._cancelled.is_set():
-            _shut_down(plain)
-        if target.scheme == "https":
-            self._socket = plain = self._tls_context.wrap_socket(plain, server_hostname=endpoint.host)
-        return _DeadlineSocket(plain, deadline_s)
+            self._line.close()
 
     def _headers(self, target: SplitResult, endpoint: Endpoint, options: Mapping[str, str]) -> dict[str, str]:
         headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
         source = self._source
         if source.username and (target.scheme, target.hostname, target.port) == (source.scheme, source.hostname, source.port):
-            secret = f"{unquote(source.username)}:{unquote(source.password or '')}"
-            headers["Authorization"] = f"Basic {base64.b64encode(secret.encode()).decode()}"
+            headers |= basic_auth(source)
         first, end = int(options.get("offset", 0)), int(options.get("end_offset", 0))
         if first or end:
             headers["Range"] = f"bytes={first}-{end - 1 if end else ''}"
-        host = f"[{endpoint.host}]" if ":" in endpoint.host else endpoint.host
-        headers["Host"] = f"{host}:{target.port}" if target.port else host
+        headers["Host"] = host_of(target, endpoint)
         return headers
 
     def _read(self, response: _Reader, url: str, deadline_s: float) -> bytes:
@@ -207,49 +167,6 @@ class _Redirect:
     location: str
 
 
-class _DeadlineSocket:
-    """The part of a socket that http.client uses, with one deadline over all reads and writes: dripping headers gain nothing."""
-
-    def __init__(self, plain: socket.socket, deadline_s: float) -> None:
-        self._plain = plain
-        self._deadline_s = deadline_s
-
-    def sendall(self, data: bytes) -> None:
-        """Send within what is left of the time."""
-        self._arm()
-        self._plain.sendall(data)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """What a response is read from."""
-        return io.BufferedReader(_DeadlineReader(self))
-
-    def recv_into(self, buffer: memoryview) -> int:
-        """Receive within what is left of the time."""
-        self._arm()
-        return self._plain.recv_into(buffer)
-
-    def close(self) -> None:
-        """http.client lets go before it has read the answer; whoever connected hangs up."""
-
-    def _arm(self) -> None:
-        left_s = self._deadline_s - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError
-        self._plain.settimeout(left_s)
-
-
-class _DeadlineReader(io.RawIOBase):
-    def __init__(self, source: _DeadlineSocket) -> None:
-        super().__init__()
-        self._source = source
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        return self._source.recv_into(buffer)
-
-
 def _require_http(url: str) -> SplitResult:
     try:
         target = urlsplit(url)
@@ -260,21 +177,3 @@ def _require_http(url: str) -> SplitResult:
             "forbidden_address", f"a playlist or redirect points to {target.scheme or 'no scheme'!r}; only http and https are followed"
         )
     return target
-
-
-def _path(target: SplitResult) -> str:
-    path = quote(target.path or "/", safe=PATH_SAFE)
-    return f"{path}?{quote(target.query, safe=QUERY_SAFE)}" if target.query else path
-
-
-def _shut_down(connected: socket.socket) -> None:
-    try:
-        connected.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        return
-
-
-def _reason(error: OSError | http.client.HTTPException) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return "what it sends is not HTTP"

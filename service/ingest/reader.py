@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import structlog
+
 from service.errors import StreamError
 from service.ingest.address import AddressGuard
 from service.ingest.backoff import Backoff, ConnectBudget
@@ -29,7 +31,10 @@ STEADY_AFTER_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many failures in a row a code is given before the stream fails, before and after it was live; None: for ever."""
+    """How many failures in a row a code is given before the stream fails, before and after it was live; None: for ever.
+
+    A pushed stream counts as having been live: its publisher is known to be there, and may still be warming up.
+    """
 
     before_live: int | None
     after_live: int | None
@@ -119,6 +124,7 @@ class StreamReader:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        structlog.contextvars.bind_contextvars(stream_id=self._spec.id)
         self._enter("connecting")
         try:
             while not self._stopping.wait(self._budget.reserve()):
@@ -191,7 +197,7 @@ class StreamReader:
         if not error.permanent:
             return False
         patience = _PATIENCE.get(error.code, _FOR_EVER)
-        allowed = patience.after_live if self._been_live else patience.before_live
+        allowed = patience.after_live if self._been_live or self._spec.push else patience.before_live
         return allowed is not None and self._failures.count(error.code) >= allowed
 
     def _enter(self, state: StreamState, code: StreamCode | None = None, message: str = "") -> None:

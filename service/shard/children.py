@@ -13,6 +13,7 @@ from multiprocessing.context import SpawnProcess
 
 import structlog
 
+from service.logs import LastWords
 from service.shard.messages import Assign, FromChild
 
 log = structlog.get_logger()
@@ -69,7 +70,7 @@ class Child:
         """Start the process now."""
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        process = context.Process(target=self.job.target, args=(*self.job.arguments, theirs), name=self.job.name, daemon=True)
+        process = context.Process(target=_run, args=(self.job.target, *self.job.arguments, theirs), name=self.job.name, daemon=True)
         with _sigint_held():
             process.start()
         theirs.close()
@@ -167,6 +168,12 @@ class Child:
             return None
         self._process.join(2.0)
         return self._process.exitcode
+
+
+def _run(target: Callable[..., None], *arguments: object) -> None:
+    """First thing in the process."""
+    with LastWords():
+        target(*arguments)
 
 
 @contextlib.contextmanager

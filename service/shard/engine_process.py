@@ -12,7 +12,7 @@ import structlog
 from engines.canvas import fit_canvas
 from engines.factory import SHIPPED, Chosen, choose_engine
 from engines.protocol import Engine
-from engines.swap import SwappingEngine
+from engines.swap import SwapOutcome, SwappingEngine
 from service import logs
 from service.metrics import Metrics
 from service.settings import Settings
@@ -31,14 +31,14 @@ TRIAL_BATCHES = 5
 def main(settings: Settings, address: Path, parent: Connection) -> None:
     """Process main. Serves until the parent hangs up or says stop."""
     begin("engine", dies_with_parent=True)
-    logs.configure(settings.log_level, as_json=settings.log_json)
+    logs.configure(settings.log_level, as_json=settings.log_json, process="engine", shard=settings.shard)
     started_s = time.monotonic()
     try:
         chosen = _choose(settings, settings.model_dir)
     except ValueError as error:
         parent.send(StartFailed(str(error)))
         return
-    engine, metrics = SwappingEngine(chosen.engine), Metrics()
+    engine, metrics = SwappingEngine(chosen.engine), Metrics(of_engine=True)
     server = EngineServer(engine, address, metrics)
     measure(engine, server.capacity)
     swapper = ModelSwapper(engine, ModelWatch(settings.model_dir or SHIPPED), lambda folder: _choose(settings, folder).engine, metrics)
@@ -105,6 +105,9 @@ def _choose(settings: Settings, model_dir: Path | None) -> Chosen:
 
 def _ready(chosen: Chosen, capacity: Capacity, metrics: Metrics, load_s: float) -> EngineReady:
     spec = chosen.engine.spec
+    metrics.engine_fell_back.set(chosen.fell_back)
+    for outcome in SwapOutcome:
+        metrics.engine_swaps.labels(outcome.name.lower())
     for one in chosen.passed_over:
         metrics.engine_passed_over.labels(one.backend, one.why).set(1)
     passed_over = tuple((one.backend, one.why) for one in chosen.passed_over)

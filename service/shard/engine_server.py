@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import structlog
 
+from engines.device_memory import device_memory
 from engines.inputs import check_batch
 from engines.protocol import Engine, EngineSpec, SceneGraph, UInt8
 from service.metrics import Metrics
@@ -106,12 +107,16 @@ class EngineServer:
             self._infer(batch, started_s)
 
     def report(self, now_s: float) -> None:
-        """Bring the gauges up to date: who serves, what it holds, how busy it is."""
+        """Bring the gauges up to date: who serves, what it holds, how busy it is, how full its device."""
         self.capacity.roll(now_s)
-        self._metrics.engine_ready.clear()
+        for gauge in (self._metrics.engine_ready, self._metrics.engine_capacity, self._metrics.engine_load):
+            gauge.clear()  # a backend that was swapped out is gone
         self._metrics.engine_ready.labels(self._spec.backend, self._spec.model).set(1)
         self._metrics.engine_capacity.labels(self._spec.backend).set(self.capacity.frames_per_s)
         self._metrics.engine_load.labels(self._spec.backend).set(self.capacity.load)
+        if memory := device_memory(self._spec.backend):
+            self._metrics.device_memory.labels(memory.device, "used").set(memory.used_bytes)
+            self._metrics.device_memory.labels(memory.device, "total").set(memory.total_bytes)
 
     def follow(self) -> bool:
         """When the engine's spec is another one than clients know, hang up on everybody and begin anew with it; True when it was."""

@@ -11,6 +11,7 @@ from redis import RedisError
 
 from service.errors import FencedError, VigilError
 from service.ingest.backoff import Backoff
+from service.ingest.effort import KEY_WAIT_S
 from service.policy import PolicySet
 from service.shard.status import StatusBoard
 from service.shard.stream import OwnedStream, WorkerParts
@@ -34,7 +35,22 @@ class StreamKeeper:
 
     def start(self) -> None:
         """Begin."""
+        self._parts.metrics.begin_stream(self.spec.id)
         self._thread.start()
+
+    def count_blind(self) -> None:
+        """Once a second: time in which the stream is wanted and not analysed; nobody misses a pushed stream that nobody publishes."""
+        if not self.is_running:
+            return
+        spec = self.spec
+        is_wanted = spec.push is None or spec.push.publisher is not None
+        self._parts.metrics.blind_s.labels(spec.id).inc(self._board.blind_s(is_wanted=is_wanted, fps=self._expected_fps()))
+
+    def _expected_fps(self) -> float | None:
+        """What user and effort leave of the stream's frames."""
+        effort = self._parts.pressure.effort
+        rates = (self.spec.fps, effort.fps, 1.0 / KEY_WAIT_S if effort.key_frames_only else None)
+        return min((fps for fps in rates if fps), default=None)
 
     def stop(self) -> None:
         """Ask it to save and end; returns at once."""
@@ -50,6 +66,7 @@ class StreamKeeper:
         self._saved.wait(timeout_s)
 
     def _run(self) -> None:
+        structlog.contextvars.bind_contextvars(stream_id=self.spec.id)
         try:
             while not self._stopping.is_set() and self._own():
                 self._stopping.wait(self._backoff.next_wait_s())
@@ -62,16 +79,16 @@ class StreamKeeper:
             owned = OwnedStream(self._parts, self, self._board, self._stopping, self._saved.set)
             owned.run()
         except FencedError as error:
-            log.info("stream_let_go", stream=self.spec.id, why=str(error))
+            log.info("stream_let_go", stream_id=self.spec.id, why=str(error))
             return False
         except (VigilError, RedisError) as error:
             self._note(str(error))
         except Exception:
-            log.exception("stream_failed", stream=self.spec.id)
+            log.exception("stream_failed", stream_id=self.spec.id)
             self._note("an internal error, which the log explains")
         return True
 
     def _note(self, why: str) -> None:
         if not self._stopping.is_set():
-            log.warning("stream_restarts", stream=self.spec.id, why=why)
+            log.warning("stream_restarts", stream_id=self.spec.id, why=why)
             self._board.report("reconnecting", None, why)

@@ -26,9 +26,10 @@ class WorkerReady:
 
 @dataclass(frozen=True, slots=True)
 class ApiReady:
-    """The API listens on this address."""
+    """The API listens on `url`; `target` is the host:port at which Prometheus reaches it."""
 
     url: str
+    target: str
 
 
 @dataclass(frozen=True, slots=True)

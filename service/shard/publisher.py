@@ -33,6 +33,7 @@ class Publisher:
         self._epoch = epoch
         self._save_every_s = save_every_s
         self._metrics = metrics
+        self._publish_s, self._save_s = metrics.redis_s.labels("publish"), metrics.redis_s.labels("save")
         self._opened: deque[Alert] = deque(maxlen=MAX_WAITING)
         self._changed: deque[AlertChange] = deque(maxlen=MAX_WAITING)
         self._must_resync = True
@@ -55,9 +56,16 @@ class Publisher:
         message: GraphMessage = result.snapshot if self._must_resync else result.delta
         blob = make_blob() if self.is_save_due or self._opened or self._changed else None
         try:
-            is_watched = self._store.publish(
-                self._stream_id, self._epoch, message, result.snapshot, blob=blob, opened=tuple(self._opened), changed=tuple(self._changed)
-            )
+            with self._publish_s.time():
+                is_watched = self._store.publish(
+                    self._stream_id,
+                    self._epoch,
+                    message,
+                    result.snapshot,
+                    blob=blob,
+                    opened=tuple(self._opened),
+                    changed=tuple(self._changed),
+                )
         except RedisError as error:
             self._missed(error)
             return False
@@ -67,7 +75,8 @@ class Publisher:
     def save(self, blob: StreamBlob) -> None:
         """Write the state alone, on a clean stop. Alerts that still wait for Redis are lost only if Redis is."""
         try:
-            self._store.save_blob(self._stream_id, blob)
+            with self._save_s.time():
+                self._store.save_blob(self._stream_id, blob)
             self._metrics.state_writes.labels("ok").inc()
         except RedisError as error:
             self._missed(error)
@@ -75,7 +84,7 @@ class Publisher:
     def _wait_in(self, queue: deque[Waiting], fresh: tuple[Waiting, ...]) -> None:
         lost = len(queue) + len(fresh) - MAX_WAITING
         if lost > 0:
-            log.error("alerts_lost", stream=self._stream_id, count=lost, why="Redis has been away for too long")
+            log.error("alerts_lost", stream_id=self._stream_id, count=lost, why="Redis has been away for too long")
             self._metrics.alerts_lost.labels(self._stream_id).inc(lost)
         queue.extend(fresh)
 
@@ -95,7 +104,7 @@ class Publisher:
 
     def _missed(self, error: RedisError) -> None:
         if not self._must_resync:
-            log.warning("redis_gone", stream=self._stream_id, error=str(error))
+            log.warning("redis_gone", stream_id=self._stream_id, error=str(error))
         self._must_resync = True
         self._next_try_s = time.monotonic() + RETRY_EVERY_S
         self._metrics.state_writes.labels("failed").inc()

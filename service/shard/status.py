@@ -6,6 +6,7 @@ from collections import deque
 
 from msgspec.structs import replace
 
+from service.shard.blind import BlindTime
 from service.types import Frame, StreamCode, StreamState, StreamStatus
 
 WRITE_EVERY_S = 1.0
@@ -18,6 +19,8 @@ class StatusBoard:
     def __init__(self, stream_id: str, worker: str) -> None:
         self._lock = threading.Lock()
         self._status = StreamStatus(stream_id, "pending", time.time(), worker=worker)
+        self._blind = BlindTime(time.monotonic())
+        self._begun_at_s: float | None = time.time()
         self._frames: deque[float] = deque()
         self._held = ""
         self._eased = ""
@@ -28,11 +31,29 @@ class StatusBoard:
     def state(self) -> StreamState:
         return self._status.state
 
+    def reconnecting_s(self, code: StreamCode) -> float:
+        """How long the source has been gone, when `code` is why; else 0."""
+        with self._lock:
+            is_why = (self._status.state, self._status.code) == ("reconnecting", code)
+            return time.time() - self._status.since_s if is_why else 0.0
+
     def own(self, epoch: int) -> None:
         """A new epoch began."""
         with self._lock:
             self._status = replace(self._status, epoch=epoch)
             self._changed = True
+
+    def take_over(self, last: StreamStatus | None) -> None:
+        """The status that the owner before wrote last: the time since then was blind, unless the stream had ended. Counted once."""
+        with self._lock:
+            begun_at_s, self._begun_at_s = self._begun_at_s, None
+            if begun_at_s is not None and last is not None and last.written_at_s and last.state != "ended":
+                self._blind.lost(begun_at_s - last.written_at_s)
+
+    def blind_s(self, *, is_wanted: bool, fps: float | None) -> float:
+        """Seconds since the last call in which the stream was wanted and not analysed; `fps` is how many frames were to be."""
+        with self._lock:
+            return self._blind.count(time.monotonic(), is_wanted=is_wanted and self._status.state != "ended", fps=fps)
 
     def hold(self, why: str) -> None:
         """Frames come but cannot be analysed: a live stream shows as stalled until `hold("")`."""
@@ -65,6 +86,7 @@ class StatusBoard:
             self._frames.popleft()
         height, width = frame.source_hw
         with self._lock:
+            self._blind.saw(now_s)
             self._status = replace(self._status, seq=seq, width=width, height=height, last_frame_at_s=frame.captured_at_s)
 
     def due(self) -> StreamStatus | None:
@@ -74,7 +96,7 @@ class StatusBoard:
             if not self._changed and now_s < self._next_write_s:
                 return None
             self._changed, self._next_write_s = False, now_s + WRITE_EVERY_S
-            status = replace(self._status, fps=self._fps(now_s))
+            status = replace(self._status, fps=self._fps(now_s), written_at_s=time.time())
             if self._held and status.state in ("live", "pending"):
                 state: StreamState = "stalled" if status.state == "live" else "pending"
                 status = replace(status, state=state, message=self._held)

@@ -16,6 +16,7 @@ from service.ingest.address import AddressGuard
 from service.ingest.backoff import ConnectBudget
 from service.ingest.effort import FULL_EFFORT, Effort
 from service.ingest.mailbox import Mailbox
+from service.ingest.pushed import GONE, as_played, media_server_guard
 from service.ingest.reader import StreamReader
 from service.metrics import Metrics
 from service.policy import PolicySet
@@ -23,6 +24,7 @@ from service.settings import Settings
 from service.shard.analysis import StepResult, StreamAnalysis
 from service.shard.engine_client import EngineFrameError, EngineLostError, EngineStaleError
 from service.shard.engine_line import EngineLine, ModelChangedError
+from service.shard.gauges import GraphGauges
 from service.shard.keepsake import analysis_state, make_blob, media_start_s, unpack_memory
 from service.shard.pressure import Pressure
 from service.shard.preview import PREVIEW_EVERY_S, encode_jpeg
@@ -30,11 +32,14 @@ from service.shard.publisher import Publisher
 from service.shard.status import StatusBoard
 from service.state.blob import StreamBlob
 from service.state.store import Resumed, Store
-from service.types import Frame, StreamSpec
+from service.types import Frame, StreamSpec, StreamState
 
 log = structlog.get_logger()
 
 IDLE_S = 0.1
+UNPUBLISHED_AFTER_S = 30.0  # so long no such stream at the media server: its word that the publisher stopped was lost
+AWAITED: tuple[StreamState, str] = ("pending", "waits for its publisher")
+STOPPED: tuple[StreamState, str] = ("ended", "its publisher stopped")
 
 
 class ReaderCrashedError(VigilError):
@@ -80,9 +85,12 @@ class OwnedStream:
         self._stopping = stopping
         self._spec, self._policies = wishes.spec, wishes.policies
         self._epoch = parts.store.claim(self._spec.id)
+        board.take_over(parts.store.get_status(self._spec.id))
         board.own(self._epoch)
+        self._gauges = GraphGauges(self._spec.id, parts.metrics)
         self._publisher = Publisher(parts.store, self._spec.id, self._epoch, parts.settings.save_every_s, parts.metrics)
         self._readers: list[StreamReader] = []
+        self._waits_as: tuple[StreamState, str] | None = None
         self._effort = FULL_EFFORT
         self._last_media_s: float | None = None
         self._superseded = 0
@@ -104,6 +112,7 @@ class OwnedStream:
             for reader in self._readers:
                 reader.join()
             self._readers.clear()
+            self._gauges.rest()
 
     def _watch(self) -> None:
         while not self._stopping.is_set():
@@ -138,7 +147,7 @@ class OwnedStream:
             self._note_pressure(lost=1)
             return None
         except EngineFrameError as error:
-            log.warning("frame_failed", stream=self._spec.id, error=str(error))
+            log.warning("frame_failed", stream_id=self._spec.id, error=str(error))
             self._parts.metrics.frames_dropped.labels(self._spec.id, "engine_error").inc()
             return None
         self._note_pressure(analysed=1)
@@ -157,7 +166,7 @@ class OwnedStream:
             self._analysis.restore(before.state())
             self._analysis.go_on_after(before.snapshot(0.0))
             return
-        log.warning("model_changed", stream=self._spec.id, former=former.model_hash, now=self._model.model_hash)
+        log.warning("model_changed", stream_id=self._spec.id, former=former.model_hash, now=self._model.model_hash)
         self._analysis.follow(before)
         self._last_media_s = None
 
@@ -173,6 +182,9 @@ class OwnedStream:
             result = self._analysis.step(frame, scene, time.time())
         metrics.frame_age_s.labels(stream_id).observe(max(0.0, time.time() - frame.captured_at_s))
         metrics.frames.labels(stream_id).inc()
+        now_s = time.monotonic()
+        if result.incidents or self._gauges.is_due(now_s):
+            self._gauges.show(result.snapshot.edges, self._analysis.incidents.open_incidents(), now_s)
         return result
 
     def _show(self, frame: Frame, result: StepResult) -> None:
@@ -183,16 +195,22 @@ class OwnedStream:
         try:
             self._parts.store.put_preview(self._spec.id, encode_jpeg(frame), result.snapshot)
         except RedisError as error:
-            log.info("preview_not_shown", stream=self._spec.id, error=str(error))
+            log.info("preview_not_shown", stream_id=self._spec.id, error=str(error))
 
     # ---- between frames -----------------------------------------------------------------------------------------------------
 
     def _idle(self) -> None:
-        """No frame came. A reader that is through (ended, failed) leaves the stream waiting for a patch."""
+        """No frame came. A reader that is through (ended, failed) leaves the stream waiting for a patch, or for its publisher."""
+        if self._spec.push and self._board.reconnecting_s("not_found") > UNPUBLISHED_AFTER_S:
+            self._wait_for_publisher("ended", GONE)
+        if self._waits_as:
+            self._board.report(self._waits_as[0], None, self._waits_as[1])
+            self._gauges.rest()
         if not self._mailbox.closed:
             return
         if self._board.state not in ("ended", "failed"):
             raise ReaderCrashedError(f"the reader of stream {self._spec.id} ended without a word")
+        self._gauges.rest()
         self._stopping.wait(IDLE_S)
 
     def _waiting_for_engine(self, is_waiting: bool) -> None:
@@ -205,22 +223,23 @@ class OwnedStream:
             return
         self._parts.metrics.set_stream_state(self._spec.id, status.state)
         try:
-            self._parts.store.put_status(status)
+            with self._parts.metrics.redis_s.labels("status").time():
+                self._parts.store.put_status(status)
         except RedisError as error:
-            log.info("status_not_written", stream=self._spec.id, error=str(error))
+            log.info("status_not_written", stream_id=self._spec.id, error=str(error))
             self._board.write_again()
 
     # ---- what users want ----------------------------------------------------------------------------------------------------
 
     def _follow_wishes(self) -> None:
-        """Take over a patch between two frames; only another URL or frame rate needs a new reader."""
+        """Take over a patch between two frames; only another URL, publisher or frame rate needs a new reader."""
         wanted, policies = self._wishes.spec, self._wishes.policies
         if wanted is self._spec and policies is self._policies:
             return
         before, self._spec, self._policies = self._spec, wanted, policies
         self._apply_wishes(self._analysis)
-        if (wanted.url, wanted.fps) != (before.url, before.fps):
-            self._readers[-1].stop()
+        if _read_as(wanted) != _read_as(before) or (self._waits_as and wanted is not before):
+            self._stop_reader()
             self._start_reader(self._analysis.media_s)
 
     def _follow_pressure(self) -> None:
@@ -229,30 +248,58 @@ class OwnedStream:
         if effort is self._effort:
             return
         self._effort = effort
-        self._readers[-1].set_effort(effort)
+        for reader in self._readers[-1:]:
+            reader.set_effort(effort)
         self._board.ease(_eased(effort, self._spec.fps))
 
     def _apply_wishes(self, analysis: StreamAnalysis) -> None:
         analysis.labels, analysis.zones = self._spec.labels, self._spec.zones
-        analysis.policies.replace(self._policies.only(self._spec.policies))
+        analysis.policies.replace(self._wanted_policies())
 
     def _new_analysis(self) -> StreamAnalysis:
-        policies = self._policies.only(self._spec.policies)
         self._model = self._engine.spec
-        return StreamAnalysis(self._model, self._spec.id, policies, self._spec.labels, self._spec.zones)
+        return StreamAnalysis(self._model, self._spec.id, self._wanted_policies(), self._spec.labels, self._spec.zones)
+
+    def _wanted_policies(self) -> PolicySet:
+        """Those the stream asked for, their alerts counted from 0."""
+        policies = self._policies.only(self._spec.policies)
+        for policy in policies.policies:
+            self._parts.metrics.alerts.labels(self._spec.id, policy.name, policy.severity)
+        return policies
 
     def _start_reader(self, media_s: float) -> None:
-        parts = self._parts
+        """Or wait, while nobody publishes a pushed stream."""
+        if self._spec.push and self._spec.push.publisher is None:
+            self._wait_for_publisher(*(STOPPED if self._analysis.seq else AWAITED))
+            return
+        self._waits_as = None
         self._mailbox = Mailbox()
         self._superseded = 0
-        reader = StreamReader(
-            self._spec, parts.settings, parts.guard, self._mailbox, self._board.report, parts.metrics, media_s, budget=parts.budget
-        )
+        reader = self._new_reader(media_s)
         if self._effort is not FULL_EFFORT:
             reader.set_effort(self._effort)
         self._board.ease(_eased(self._effort, self._spec.fps))
         self._readers = [*(old for old in self._readers if old.running), reader]
         reader.start()
+
+    def _new_reader(self, media_s: float) -> StreamReader:
+        """The guard that holds for users' addresses lets pushed streams pass, to the media server only."""
+        parts, spec, guard = self._parts, self._spec, self._parts.guard
+        if spec.push is not None:
+            spec, guard = as_played(spec, parts.settings), media_server_guard(parts.settings)
+        return StreamReader(spec, parts.settings, guard, self._mailbox, self._board.report, parts.metrics, media_s, budget=parts.budget)
+
+    def _stop_reader(self) -> None:
+        for reader in self._readers[-1:]:
+            reader.stop()
+
+    def _wait_for_publisher(self, state: StreamState, message: str) -> None:
+        """Nothing is read; the status says so again and again, since a reader that ends may still have reported."""
+        self._stop_reader()
+        self._mailbox = Mailbox()
+        self._superseded = 0
+        self._waits_as = (state, message)
+        self._board.report(state, None, message)
 
     # ---- what outlives this owner -------------------------------------------------------------------------------------------
 
@@ -261,7 +308,7 @@ class OwnedStream:
         resumed = self._parts.store.resume(self._spec.id, self._engine.spec.model_hash)
         refused = self._restore(resumed) if resumed.blob else resumed.refused
         if refused:
-            log.warning("state_refused", stream=self._spec.id, why=refused)
+            log.warning("state_refused", stream_id=self._spec.id, why=refused)
             self._analysis = self._new_analysis()
         if resumed.snapshot is not None:
             self._analysis.go_on_after(resumed.snapshot)
@@ -288,8 +335,13 @@ class OwnedStream:
         try:
             self._engine.read_memory()
         except EngineLostError as error:
-            log.info("last_copy_of_memory_saved", stream=self._spec.id, why=str(error))
+            log.info("last_copy_of_memory_saved", stream_id=self._spec.id, why=str(error))
         self._publisher.save(self._blob())
+
+
+def _read_as(spec: StreamSpec) -> tuple[object, ...]:
+    """What a reader begins with."""
+    return spec.url, spec.fps, spec.push and spec.push.publisher
 
 
 def _eased(effort: Effort, asked_fps: float | None) -> str:

@@ -16,7 +16,7 @@ from service.metrics import Metrics
 from service.shard.assign import assign
 from service.shard.children import Child, Job
 from service.shard.messages import ApiReady, Assign, Beat, EngineReady, FromChild, StartFailed, WorkerReady
-from service.state.store import Store
+from service.state.store import Store, Target
 from service.types import StreamSpec, StreamStatus
 
 log = structlog.get_logger()
@@ -38,6 +38,7 @@ class Supervisor:
         spare: Job | None,
         api: Job | None,
         store: Store,
+        shard: str,
         on_ready: Callable[[str], None],
     ) -> None:
         self._engine = Child(engine)
@@ -45,12 +46,16 @@ class Supervisor:
         self._spare = Child(spare) if spare else None
         self._api = Child(api) if api else None
         self._store = store
+        self._shard = shard
         self._on_ready = on_ready
         self._metrics = Metrics()
+        for child in self._needed():
+            self._metrics.worker_restarts.labels(child.job.name)
         self._specs: dict[str, StreamSpec] = {}
         self._owners: dict[str, str] = {}
         self._version: str | None = None
         self._url = ""
+        self._target: Target | None = None
         self._was_ready = False
         self._next_metrics_s = 0.0
 
@@ -102,8 +107,8 @@ class Supervisor:
             case WorkerReady():
                 if child is not self._spare:
                     self._tell(child)
-            case ApiReady(url):
-                self._url = url
+            case ApiReady(url, address):
+                self._url, self._target = url, Target(self._shard, address)
         if not self._was_ready and all(one.is_ready for one in self._needed()):
             self._was_ready = True
             self._on_ready(self._url)
@@ -178,15 +183,19 @@ class Supervisor:
             return
         self._next_metrics_s = time.monotonic() + METRICS_EVERY_S
         pages = {child.job.name: child.metrics for child in self._children() if child.metrics}
+        now_s = time.time()
         try:
             for name, page in {**pages, "supervisor": self._metrics.expose()}.items():
-                self._store.put_metrics(name, page, at_s=time.time())
+                self._store.put_metrics(self._shard, name, page, at_s=now_s)
+            if self._target and self._api and self._api.is_ready:
+                self._store.put_target(self._target, at_s=now_s)
         except RedisError as error:
             log.warning("redis_gone", error=str(error))
 
     def _stop(self) -> None:
         """Workers save their streams first, while engine and store still stand."""
         deadline_s = time.monotonic() + STOP_WITHIN_S
+        self._say_goodbye()
         if self._spare and not self._spare.is_ready:
             self._spare.end(time.monotonic())
         workers = [*self._workers.values(), *([self._spare] if self._spare else [])]
@@ -195,3 +204,12 @@ class Supervisor:
                 child.hang_up()
             for child in group:
                 child.end(deadline_s)
+
+    def _say_goodbye(self) -> None:
+        """To Prometheus: nobody is to be woken for a stop that was asked for."""
+        if self._target is None:
+            return
+        try:
+            self._store.drop_target(self._target)
+        except RedisError as error:
+            log.warning("redis_gone", error=str(error))

@@ -35,6 +35,7 @@ class Worker:
         self._parts = parts
         self._policies = policies
         self._policies.refresh()
+        parts.metrics.begin_worker()
         self._keepers: dict[str, StreamKeeper] = {}
         self._leaving: list[StreamKeeper] = []
 
@@ -53,11 +54,13 @@ class Worker:
                 self._keepers[stream_id].spec = spec
 
     def tend(self) -> bytes:
-        """Once a second: new policies and effort to all streams, series of streams that are gone dropped; the metrics page."""
+        """Once a second: new policies and effort to all streams, blind time counted, series of gone streams dropped; the metrics page."""
         self._weigh()
         if self._policies.refresh():
             for keeper in self._keepers.values():
                 keeper.policies = self._policies.current
+        for keeper in self._keepers.values():
+            keeper.count_blind()
         gone = [keeper for keeper in self._leaving if not keeper.is_running]
         self._leaving = [keeper for keeper in self._leaving if keeper.is_running]
         for keeper in gone:
@@ -94,7 +97,7 @@ def main(settings: Settings, engine_address: Path, redis_url: str, policies: Pat
     begin("spare")
     supervisor_pid = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: parent.close())
-    logs.configure(settings.log_level, as_json=settings.log_json)
+    logs.configure(settings.log_level, as_json=settings.log_json, process="spare", shard=settings.shard)
     store = Store.connect(redis_url)
     source = PolicySource(store, policies)
     source.refresh()
@@ -102,6 +105,7 @@ def main(settings: Settings, engine_address: Path, redis_url: str, policies: Pat
     try:
         first = _wait_for_name(parent)
         begin(first.worker)
+        logs.configure(settings.log_level, as_json=settings.log_json, process=first.worker, shard=settings.shard)
         parts = WorkerParts(first.worker, settings, engine_address, store, Metrics(), guard, ConnectBudget(settings.connects_per_minute))
         _serve(Worker(parts, source), first, parent)
     except (EOFError, OSError):

@@ -13,8 +13,12 @@ STREAM_CHANGES = PREFIX + "streams:changes"
 """X id, op (put or delete): how a shard hears of a change."""
 POLICIES = PREFIX + "policies"
 """H text, version: the policies stored by PUT /v1/policies."""
-METRICS = PREFIX + "metrics"
-"""Z process -> Unix time of its last page."""
+WEBHOOKS = PREFIX + "webhooks"
+"""H webhook id -> Webhook, its secret included."""
+WEBHOOK_LEASE = PREFIX + "webhooks:lease"
+"""S which process delivers; gone some seconds after its last renewal."""
+TARGETS = PREFIX + "targets"
+"""Z "shard host:port" of an API -> Unix time at which it was last said to serve: what Prometheus scrapes."""
 
 
 def idempotency(tenant: str, key: str) -> str:
@@ -82,9 +86,19 @@ def alert_log(tenant: str) -> str:
     return f"{PREFIX}alerts:{tenant}:log"
 
 
-def process_metrics(process: str) -> str:
+def metrics(shard: str) -> str:
+    """Z process -> Unix time of its last page."""
+    return f"{PREFIX}metrics:{shard}"
+
+
+def webhook(webhook_id: str) -> str:
+    """H cursor (id of the last entry of the alert log that is done with), last_delivery_at_s, last_error, backlog, disabled."""
+    return f"{PREFIX}webhook:{webhook_id}"
+
+
+def process_metrics(shard: str, process: str) -> str:
     """S one process's /metrics text, lives as long as it is refreshed."""
-    return f"{PREFIX}metrics:{process}"
+    return f"{PREFIX}metrics:{shard}:{process}"
 
 
 def of_stream(stream_id: str) -> tuple[str, ...]:

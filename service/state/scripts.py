@@ -93,3 +93,34 @@ while KEYS[key] do
 end
 return {'ok', redis.call('EXISTS', KEYS[5])}
 """
+
+PUT_WEBHOOK = """
+-- KEYS webhooks, the webhook, alert log   ARGV id, record, max_webhooks
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then return 1 end
+if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) then return 0 end
+local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+redis.call('HSET', KEYS[2], 'cursor', last[1] and last[1][1] or '0-0')
+return 1
+"""
+
+NOTE_WEBHOOK = """
+-- KEYS lease, webhooks, the webhook   ARGV holder, id, field, value ...
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then return 0 end
+redis.call('HSET', KEYS[3], unpack(ARGV, 3))
+return 1
+"""
+
+HOLD_LEASE = """
+-- KEYS lease   ARGV holder, lifetime in ms
+local holder = redis.call('GET', KEYS[1])
+if holder and holder ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+return 1
+"""
+
+LEAVE_LEASE = """
+-- KEYS lease   ARGV holder
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0
+"""

@@ -17,12 +17,13 @@ from service.state.alerts import MAX_LOG, AlertShelf
 from service.state.blob import StreamBlob, decode_blob, encode_blob
 from service.state.link import Client, connect
 from service.state.records import text
-from service.types import Alert, AlertChange, GraphMessage, GraphSnapshot, StreamSpec, StreamStatus
+from service.types import Alert, AlertChange, GraphMessage, GraphSnapshot, Push, StreamSpec, StreamStatus
 
 MAX_MESSAGES = 512
 MAX_PREVIEWS = 4
 PREVIEW_TTL_S = 10
 METRICS_TTL_S = 15
+TARGET_TTL_S = 3600
 IDEMPOTENCY_TTL_S = 24 * 3600
 
 
@@ -46,6 +47,14 @@ class StoredPolicies:
 
     version: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where one shard's metrics are scraped: `address` is host:port."""
+
+    shard: str
+    address: str
 
 
 class Store:
@@ -242,22 +251,41 @@ class Store:
         """0 when nobody has stored any; cheap enough to ask every second."""
         return int(self._redis.hget(keys.POLICIES, "version") or 0)
 
-    def put_metrics(self, process: str, page: bytes, *, at_s: float) -> None:
-        """One process's /metrics text; gone 15 s after its last one."""
+    def put_metrics(self, shard: str, process: str, page: bytes, *, at_s: float) -> None:
+        """The /metrics text of one process of a shard; gone 15 s after its last one."""
         pipe = self._redis.pipeline(transaction=False)
-        pipe.set(keys.process_metrics(process), page, ex=METRICS_TTL_S).zadd(keys.METRICS, {process: at_s})
-        pipe.zremrangebyscore(keys.METRICS, "-inf", at_s - 100 * METRICS_TTL_S)
+        pipe.set(keys.process_metrics(shard, process), page, ex=METRICS_TTL_S).zadd(keys.metrics(shard), {process: at_s})
+        pipe.zremrangebyscore(keys.metrics(shard), "-inf", at_s - 100 * METRICS_TTL_S)
         pipe.execute()
 
-    def all_metrics(self) -> dict[str, bytes]:
-        """Process -> text, of the processes that live."""
-        processes = [text(name) for name in self._redis.zrange(keys.METRICS, 0, -1)]
+    def all_metrics(self, shard: str) -> dict[str, bytes]:
+        """Process -> text, of the processes of a shard that live."""
+        processes = [text(name) for name in self._redis.zrange(keys.metrics(shard), 0, -1)]
         if not processes:
             return {}
-        pages = self._redis.mget([keys.process_metrics(process) for process in processes])
+        pages = self._redis.mget([keys.process_metrics(shard, process) for process in processes])
         return {process: page for process, page in zip(processes, pages, strict=True) if page is not None}
+
+    def put_target(self, target: Target, *, at_s: float) -> None:
+        """Its API serves now; forgotten an hour after the last time, so that one that died is missed and not just gone."""
+        pipe = self._redis.pipeline(transaction=False)
+        pipe.zadd(keys.TARGETS, {f"{target.shard} {target.address}": at_s})
+        pipe.zremrangebyscore(keys.TARGETS, "-inf", at_s - TARGET_TTL_S)
+        pipe.execute()
+
+    def drop_target(self, target: Target) -> None:
+        """Its API stops, as it should."""
+        self._redis.zrem(keys.TARGETS, f"{target.shard} {target.address}")
+
+    def targets(self, *, now_s: float) -> tuple[Target, ...]:
+        """Every API of every shard that was said to serve within the last hour and has not said goodbye, by name."""
+        found = self._redis.zrangebyscore(keys.TARGETS, now_s - TARGET_TTL_S, "+inf")
+        return tuple(Target(*text(member).split(" ", 1)) for member in sorted(found))
 
 
 def _fingerprint(spec: StreamSpec) -> str:
-    asked = msgspec.structs.replace(spec, id="", created_at_s=0.0, version=1)
+    """Of what was asked; a pushed stream's address and key are made up anew each time."""
+    asked = msgspec.structs.replace(
+        spec, id="", created_at_s=0.0, version=1, url="" if spec.push else spec.url, push=spec.push and Push("")
+    )
     return hashlib.blake2b(msgspec.json.encode(asked, order="deterministic"), digest_size=12).hexdigest()

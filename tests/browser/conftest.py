@@ -26,6 +26,7 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP vigil.test 127.0.0.1",
 ]
 FRAME_EVERY_S = 0.08
 
@@ -76,14 +77,20 @@ def _right(box: tuple[float, float, float, float], shift: float) -> tuple[float,
 def _say_ready(store: Store) -> None:
     engine = Metrics()
     engine.engine_ready.labels("fake", "test").set(1)
-    store.put_metrics("engine", engine.expose(), at_s=0)
-    store.put_metrics("worker-1", Metrics().expose(), at_s=0)
+    store.put_metrics("main", "engine", engine.expose(), at_s=0)
+    store.put_metrics("main", "worker-1", Metrics().expose(), at_s=0)
 
 
 @pytest.fixture
-def server() -> Iterator[tuple[httpx.Client, Store]]:
+def options() -> dict[str, object]:
+    """Settings of the API beyond the defaults; a test file or a test may give its own."""
+    return {}
+
+
+@pytest.fixture
+def server(options: dict[str, object]) -> Iterator[tuple[httpx.Client, Store]]:
     """A fresh API on a fresh Redis whose parts are ready."""
-    with EmbeddedServer.start() as redis, served(redis.url) as client:
+    with EmbeddedServer.start() as redis, served(redis.url, None, **options) as client:
         store = Store.connect(redis.url)
         _say_ready(store)
         yield client, store

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx
 from websockets.sync.client import ClientConnection, connect
@@ -82,11 +82,12 @@ def children(pid: int) -> list[int]:
 
 
 @contextmanager
-def running(*options: str, environment: dict[str, str] | None = None) -> Iterator[Product]:
-    """`vigil serve --port 0 OPTIONS` until the block ends, then SIGTERM; it must leave by itself."""
+def running(*options: str, environment: dict[str, str] | None = None, stderr: IO[str] | None = None) -> Iterator[Product]:
+    """`vigil serve --port 0 OPTIONS` until the block ends, then SIGTERM; it must leave by itself. `stderr` takes its log."""
     process = subprocess.Popen(
         [sys.executable, "-m", "service.cli", "serve", "--port", "0", "--allow-network", "127.0.0.0/8", *options],
         stdout=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         env={**os.environ, **(environment or {})},
     )

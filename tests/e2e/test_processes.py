@@ -53,7 +53,8 @@ def test_another_checkpoint_takes_over_in_flight_and_a_torn_one_does_not(tmp_pat
             messages = [receive(feed, 10.0)]
             for target, outcome in ((torn, "not_opened"), (CHECKPOINTS / "nano-v0", "switched_model")):
                 point(link, target)
-                wait_until(lambda outcome=outcome: f'outcome="{outcome}"' in product.http.get("/metrics").text, 60.0, outcome)  # type: ignore[misc]
+                counted = f'vigil_engine_swaps_total{{outcome="{outcome}",process="engine"}} 1.0'
+                wait_until(lambda counted=counted: counted in product.http.get("/metrics").text, 60.0, outcome)  # type: ignore[misc]
                 messages += [receive(feed, 10.0) for _ in range(24)]
         assert product.http.get("/readyz").json()["engine"] == "onnxruntime, nano-v0"
         assert [later["seq"] - earlier["seq"] for earlier, later in pairwise(messages)] == [1] * 48

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engines.factory import AUTO, PREFERRED, SHIPPED, choose_engine, open_engine
-from engines.probe import BACKENDS, probe
+from engines.probe import BACKENDS, Machine, NotUsable, probe
 
 PIXELS = 64 * 64
 
@@ -58,6 +58,43 @@ def test_the_best_usable_backend_is_opened_and_the_better_ones_say_why_not() -> 
     assert backend == usable[0]
     assert [one.backend for one in chosen.passed_over] == list(PREFERRED[: PREFERRED.index(backend)])
     assert all(one.why == f"{one.backend} cannot run here: {probe(one.backend).why}" for one in chosen.passed_over)
+
+
+def machine(packages: tuple[str, ...], gpu: str = "") -> Machine:
+    """A machine with these packages, and a GPU of this name as its driver says."""
+
+    def require(package: str) -> None:
+        if package not in packages:
+            raise NotUsable(f"{package} is not installed")
+
+    def driver_device() -> str:
+        if not gpu:
+            raise NotUsable("there is no NVIDIA driver")
+        return gpu
+
+    return Machine(require, driver_device, lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("backend", "there", "was_usable", "gpu_idles"),
+    [
+        (AUTO, machine(("onnxruntime",)), [], False),
+        (AUTO, machine(("onnxruntime",), "NVIDIA L4"), [], True),
+        (AUTO, machine(("onnxruntime", "torch", "tensorrt_rtx"), "NVIDIA L4"), ["tensorrt_rtx", "torch_cuda"], True),
+        ("onnxruntime", machine(("onnxruntime",), "NVIDIA L4"), [], False),
+    ],
+    ids=["no GPU", "a GPU and nothing to use it with", "GPU engines that do not open", "asked for by name"],
+)
+def test_an_engine_fell_back_when_a_better_one_should_have_run(
+    backend: str, there: Machine, was_usable: list[str], gpu_idles: bool
+) -> None:
+    if was_usable and probe("torch_cuda").usable:
+        pytest.skip("there is a GPU, on which they open")
+    chosen = choose_engine(backend, num_streams=1, max_pixels=PIXELS, threads=1, machine=there)
+    chosen.engine.close()
+    assert chosen.engine.spec.backend == "onnxruntime"
+    assert [one.backend for one in chosen.passed_over if one.was_usable] == was_usable
+    assert (chosen.gpu_idles, chosen.fell_back) == (gpu_idles, gpu_idles or bool(was_usable))
 
 
 def test_when_no_backend_opens_the_network_every_reason_is_told() -> None:

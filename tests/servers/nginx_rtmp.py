@@ -2,6 +2,7 @@
 
 import getpass
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
@@ -27,6 +28,7 @@ rtmp {{
       record off;
       idle_streams {idle_streams};
       drop_idle_publisher 10s;
+      {hooks}
       hls on;
       hls_path {folder}/hls;
       hls_fragment 1s;
@@ -48,12 +50,16 @@ class NginxRtmp:
     """`with NginxRtmp(tmp_path) as nginx:` push to `nginx.rtmp_url("cam")`, watch that or `nginx.hls_url("cam")`.
 
     With `idle_streams` a player may wait for a publisher (nginx's default); without, a stream nobody publishes is refused.
+    `hooks` names the address of each directive to ask, such as on_publish.
     """
 
-    def __init__(self, folder: Path, *, idle_streams: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, idle_streams: bool = True, hooks: Mapping[str, str] | None = None, rtmp_port: int | None = None
+    ) -> None:
         self._folder = folder
         self._idle_streams = idle_streams
-        self.rtmp_port = free_port()
+        self._hooks = hooks or {}
+        self.rtmp_port = rtmp_port or free_port()
         self.http_port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -85,6 +91,7 @@ class NginxRtmp:
                 rtmp_port=self.rtmp_port,
                 http_port=self.http_port,
                 idle_streams="on" if self._idle_streams else "off",
+                hooks=" ".join(f"{directive} {address};" for directive, address in self._hooks.items()),
             )
         )
         self._process = subprocess.Popen(

@@ -1,6 +1,12 @@
 """Metrics of several processes on one page, and series that end with their stream."""
 
-from service.metrics import Metrics, merge, read_gauge
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+from service import VERSION
+from service.ingest.mailbox import DropCause
+from service.metrics import DROP_CAUSES, Metrics, merge, read_gauge
 
 
 def test_the_pages_of_all_processes_become_one_and_each_sample_names_its_process() -> None:
@@ -33,6 +39,43 @@ def test_a_forgotten_stream_leaves_no_series_and_others_stay() -> None:
     page = metrics.expose().decode()
     assert 'stream="s1"' not in page
     assert page.count('stream="s2"') > 10
+
+
+def test_a_stream_begins_with_noughts_for_all_that_rules_watch() -> None:
+    metrics = Metrics()
+    metrics.begin_stream("s1")
+    page = metrics.expose().decode()
+    assert set(get_args(DropCause)) < set(DROP_CAUSES)
+    begun = [f'vigil_frames_dropped_total{{cause="{cause}",stream="s1"}} 0.0' for cause in DROP_CAUSES]
+    begun += [f'vigil_{name}{{stream="s1"}} 0.0' for name in ("stalls_total", "alerts_lost_total", "blind_seconds_total", "stream_risk")]
+    assert [line for line in begun if line not in page] == []
+    assert 'vigil_stream_state{state="pending",stream="s1"} 1.0' in page
+    metrics.forget_stream("s1")
+    assert "s1" not in metrics.expose().decode()
+
+
+def test_what_processes_count_begins_with_noughts_and_only_the_engine_shows_its_own() -> None:
+    worker, api, engine = Metrics(), Metrics(), Metrics(of_engine=True)
+    worker.begin_worker()
+    api.begin_api()
+    assert 'vigil_state_writes_total{outcome="failed"} 0.0' in worker.expose().decode()
+    assert 'vigil_redis_seconds_count{call="save"} 0.0' in worker.expose().decode()
+    assert 'vigil_ws_clients_dropped_total{kind="graph"} 0.0' in api.expose().decode()
+    assert "vigil_engine_fell_back 0.0" in engine.expose().decode()
+    assert "fell_back" not in worker.expose().decode()
+
+
+def test_every_process_tells_its_version_memory_and_processor_time() -> None:
+    page = merge({"api": Metrics().expose(), "engine": Metrics(of_engine=True).expose()}).decode()
+    assert f'vigil_build_info{{process="api",version="{VERSION}"}} 1.0' in page
+    for name in ("process_resident_memory_bytes", "process_cpu_seconds_total"):
+        assert page.count(f"\n{name}{{process=") == 2
+    assert "_created" not in page
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["version"] == VERSION
 
 
 def test_a_gauge_is_read_back_from_a_page() -> None:

@@ -2,7 +2,9 @@
 
 import { AlertList } from "./alerts.js";
 import { ApiError, request, socketAddress } from "./api.js";
+import { Question } from "./ask.js";
 import { learn, serverNowS } from "./clock.js";
+import { PublishDialog } from "./publish.js";
 import { LiveSocket } from "./socket.js";
 import { Stage } from "./stage.js";
 import { StreamList } from "./streams.js";
@@ -13,7 +15,7 @@ const el = (id) => document.getElementById(id);
 
 const stage = new Stage({
   title: el("stage-title"), sentence: el("stage-sentence"), figures: el("figures"), latency: el("fig-latency"), fps: el("fig-fps"),
-  things: el("fig-things"), relationsFigure: el("fig-relations"), deleteButton: el("stage-delete"), figure: el("picture"),
+  things: el("fig-things"), relationsFigure: el("fig-relations"), deleteButton: el("stage-delete"), keyButton: el("stage-key"), figure: el("picture"),
   canvas: el("picture-canvas"), note: el("picture-note"), graphCanvas: el("graph-canvas"), graphNote: el("graph-note"), fitButton: el("graph-fit"),
   relationList: el("relation-list"), relationsEmpty: el("relations-empty"), relationsCount: el("relations-count"),
 });
@@ -23,10 +25,20 @@ const alerts = new AlertList({
   onStream: (id) => { if (streams.has(id)) { streams.select(id); show("watch"); } },
 });
 
+const question = new Question({
+  dialog: el("confirm"), title: el("confirm-title"), text: el("confirm-text"), yes: el("confirm-yes"), no: el("confirm-no"),
+});
+
+const publishing = new PublishDialog({
+  dialog: el("publish"), title: el("publish-title"), server: el("publish-server"), key: el("publish-key"), command: el("publish-command"),
+  status: el("publish-status"), done: el("publish-done"),
+});
+
 const outages = { api: null, alerts: null };
 
 const streams = new StreamList({
-  form: el("add-form"), error: el("add-error"), button: el("add-form").querySelector("button"),
+  form: el("add-form"), error: el("add-error"), row: el("add-row"), button: el("add-button"), more: el("add-more"),
+  urlField: el("add-url-field"), nameField: el("add-name-field"), summary: el("add-summary"),
   list: el("stream-list"), empty: el("streams-empty"), count: el("streams-count"),
 }, {
   onSelect: (stream) => { stage.select(stream); },
@@ -36,6 +48,7 @@ const streams = new StreamList({
     if (current) stage.refresh(current);
   },
   onReach: (error) => { outages.api = error?.message ?? null; tellOutage(); },
+  onPublish: (name, publish) => { publishing.show(name, publish); },
 });
 
 new LiveSocket(() => socketAddress("/v1/alerts"), {
@@ -89,18 +102,22 @@ function toast(text) {
   toastTimer = setTimeout(() => { el("toast").hidden = true; }, 5000);
 }
 
-el("stage-delete").addEventListener("click", () => {
-  const { stream } = stage;
-  if (!stream) return;
-  el("confirm-text").textContent = `"${stream.name}" is dropped with its graph. Alerts that it raised stay.`;
-  el("confirm").returnValue = "no";
-  el("confirm").onclose = () => { if (el("confirm").returnValue === "yes") stopWatching(stream.id); };
-  el("confirm").showModal();
-});
+el("stage-delete").addEventListener("click", () => confirmed((stream) => streams.remove(stream.id), ({ name }) => ({
+  title: "Stop watching this stream?", text: `"${name}" is dropped with its graph. Alerts that it raised stay.`, yes: "Stop watching", no: "Keep watching",
+})));
 
-async function stopWatching(id) {
+el("stage-key").addEventListener("click", () => confirmed((stream) => streams.newKey(stream.id), ({ name }) => ({
+  title: "Make a new stream key?",
+  text: `The key that "${name}" has now ends at once: nobody can start with it any more. Who publishes already goes on until it stops.`,
+  yes: "Make a new key", no: "Keep it",
+})));
+
+// Asks about the stream that is selected now, whatever is selected by the time of the answer.
+async function confirmed(act, words) {
+  const { stream } = stage;
+  if (!stream || !await question.ask(words(stream))) return;
   try {
-    await streams.remove(id);
+    await act(stream);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     toast(error.message);

@@ -7,7 +7,7 @@ import { GraphView } from "./graphview.js";
 import { Picture } from "./picture.js";
 import { RelationList } from "./relations.js";
 import { LiveSocket } from "./socket.js";
-import { latency, streamHeadline, streamSentence } from "./words.js";
+import { isPush, latency, streamHeadline, streamSentence } from "./words.js";
 
 const SMOOTHING = 0.2;
 
@@ -48,6 +48,7 @@ export class Stage {
     this.sentence.textContent = stream ? streamHeadline(stream) : "Add a stream, or choose one from the list.";
     this.sentence.dataset.state = stream?.state ?? "";
     this.deleteButton.hidden = this.figures.hidden = !stream;
+    this.keyButton.hidden = !isPush(stream);
     this.fps.textContent = stream?.state === "live" ? `${stream.measured_fps.toFixed(1)} FPS` : "–";
     if (stream?.state !== "live") this.latency.textContent = "–";
     this.#notePicture();

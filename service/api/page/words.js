@@ -12,6 +12,13 @@ const STATES = {
   failed: "Given up",
 };
 
+// Of a stream that is pushed. Where there is no sentence here, nobody publishes or no worker has it yet: the server's own says which.
+const PUSH_STATES = {
+  connecting: "Its publisher is there; opening what it sends",
+  stalled: "Its publisher sends no new picture; it will be opened again",
+  reconnecting: "What its publisher sends broke off; trying again",
+};
+
 const CODES = {
   auth_failed: "the source asks for a user name and password",
   not_found: "there is no stream at this address",
@@ -28,17 +35,27 @@ export const STATE_WORDS = {
   reconnecting: "reconnecting", ended: "ended", failed: "failed",
 };
 
+const WAITING = ["pending", "ended"];
+
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+export const isPush = (stream) => stream?.source === "push";
+
+// Where its pictures come from. The address at which Vigil plays a push says nothing to who watches.
+export const sourceOf = (stream) => (isPush(stream) ? "pushed to Vigil" : stream.url);
+
 export function streamSentence(stream) {
   if (stream.state === "live") return `Live, ${stream.width}×${stream.height}`;
   const why = stream.message || CODES[stream.code] || "";
-  return why ? `${STATES[stream.state]}: ${why}` : STATES[stream.state];
+  if (isPush(stream) && WAITING.includes(stream.state) && why) return capital(why);
+  const what = (isPush(stream) && PUSH_STATES[stream.state]) || STATES[stream.state];
+  return why ? `${what}: ${why}` : what;
 }
 
 // The short form, for where the whole sentence stands beside it.
 export function streamHeadline(stream) {
   if (stream.state === "live") return streamSentence(stream);
-  const word = STATE_WORDS[stream.state];
-  return word.charAt(0).toUpperCase() + word.slice(1) + (stream.code ? `: ${CODES[stream.code] ?? stream.code}` : "");
+  return capital(STATE_WORDS[stream.state]) + (stream.code ? `: ${CODES[stream.code] ?? stream.code}` : "");
 }
 
 export const humanPredicate = (predicate) => predicate.replaceAll("_", " ");

@@ -9,6 +9,8 @@ from redis import Redis
 
 from service.state.embedded import EmbeddedServer
 from service.state.store import Store
+from service.state.webhooks import WebhookShelf
+from tests.servers.webhook_receiver import WebhookReceiver
 from tests.service.api.actor import Actor, made_stream
 from tests.service.api.serving import served
 
@@ -57,3 +59,16 @@ def actor(store: Store) -> Actor:
     """The owner of stream s1."""
     made_stream(store)
     return Actor(store)
+
+
+@pytest.fixture
+def shelf(redis_url: str) -> Iterator[WebhookShelf]:
+    shelf = WebhookShelf.connect(redis_url)
+    yield shelf
+    shelf.close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[WebhookReceiver]:
+    with WebhookReceiver() as receiver:
+        yield receiver

@@ -44,7 +44,7 @@ def test_the_sentence_says_what_the_engine_holds() -> None:
 def tell_capacity(store: Store, fps: float) -> None:
     engine = Metrics()
     engine.engine_capacity.labels("fake").set(fps)
-    store.put_metrics("engine", engine.expose(), at_s=time.time())
+    store.put_metrics("main", "engine", engine.expose(), at_s=time.time())
 
 
 def test_a_full_engine_is_429_with_retry_after_and_running_streams_are_untouched(api: httpx.Client, store: Store) -> None:

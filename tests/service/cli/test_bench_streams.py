@@ -11,7 +11,7 @@ from service.metrics import Metrics, merge
 
 def pages() -> tuple[str, str]:
     """/metrics of a worker and an engine before and after stream b came: 8 ages and 12 drops at the end."""
-    worker, engine = Metrics(), Metrics()
+    worker, engine = Metrics(), Metrics(of_engine=True)
     texts = []
     for stream, ages_s, drops in (("a", (0.015, 0.03, 0.03, 7.0), {"late": 2}), ("b", (0.03,) * 4, {"late": 3, "sampled": 7})):
         for age_s in ages_s:

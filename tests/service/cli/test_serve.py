@@ -50,6 +50,14 @@ def test_what_cannot_start_says_why_in_one_sentence(capfd: pytest.CaptureFixture
     assert "Traceback" not in errors
 
 
+def test_a_secret_that_is_too_short_is_not_printed(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_HOOK_TOKEN", "sesame")
+    assert main(["serve", "--engine", "fake", "--port", "0"]) == 2
+    errors = capfd.readouterr().err
+    assert "hook_token: Value should have at least 16" in errors
+    assert "sesame" not in errors
+
+
 def test_a_port_in_use_is_said_at_once(capfd: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

@@ -37,8 +37,13 @@ def store(server: EmbeddedServer) -> Iterator[Store]:
 
 
 @pytest.fixture
-def publisher(store: Store) -> Publisher:
-    return Publisher(store, STREAM, store.claim(STREAM), 60.0, Metrics())
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def publisher(store: Store, metrics: Metrics) -> Publisher:
+    return Publisher(store, STREAM, store.claim(STREAM), 60.0, metrics)
 
 
 def frame(seq: int, *alert_ids: str) -> StepResult:
@@ -101,6 +106,19 @@ def test_an_alert_raised_while_redis_stands_still_is_stored_once_when_it_goes_on
     publish(publisher, frame(5))
     assert sorted(alert_ids(store)) == ["a", "b"]
     assert messages(store)[-2:] == [(4, "snapshot"), (5, "delta")]
+
+
+def test_every_call_to_redis_is_timed_also_one_that_fails(server: EmbeddedServer, publisher: Publisher, metrics: Metrics) -> None:
+    publish(publisher, frame(1))
+    publisher.save(blob_of(1))
+    os.kill(server.pid, signal.SIGSTOP)
+    publish(publisher, frame(2))
+    os.kill(server.pid, signal.SIGCONT)
+    page = metrics.expose().decode()
+    assert 'vigil_redis_seconds_count{call="publish"} 2.0' in page
+    assert 'vigil_redis_seconds_count{call="save"} 1.0' in page
+    [total] = [line for line in page.splitlines() if line.startswith('vigil_redis_seconds_sum{call="publish"}')]
+    assert float(total.split()[1]) >= 0.2, "the one that failed waited for its timeout"
 
 
 def test_a_newer_owner_ends_it(publisher: Publisher, store: Store) -> None:

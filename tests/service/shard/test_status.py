@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from service.shard.status import StatusBoard
-from service.types import Frame
+from service.types import Frame, StreamStatus
 
 
 @pytest.fixture
@@ -90,6 +90,45 @@ def test_a_live_stream_that_is_analysed_less_says_so_and_stays_live(board: Statu
     status = board.due()
     assert status is not None
     assert status.message == ""
+
+
+def last(state: str, ago_s: float) -> StreamStatus:
+    return StreamStatus("s", state, 1.0, written_at_s=time.time() - ago_s)  # type: ignore[arg-type]
+
+
+def blind_s(board: StatusBoard, *, is_wanted: bool = True) -> float:
+    return board.blind_s(is_wanted=is_wanted, fps=None)
+
+
+@pytest.mark.parametrize("state", ["live", "reconnecting", "failed"])
+def test_the_time_since_the_owner_before_was_blind_and_counts_once(board: StatusBoard, state: str) -> None:
+    board.take_over(last(state, 20.0))
+    board.take_over(last(state, 500.0))
+    assert 20.0 <= blind_s(board) < 30.0
+    assert blind_s(board) < 5.0
+
+
+def test_a_stream_that_had_ended_or_was_never_owned_lost_nothing(board: StatusBoard) -> None:
+    board.take_over(last("ended", 20.0))
+    assert blind_s(board) == 0.0
+    other = StatusBoard("s", "worker-1")
+    other.take_over(None)
+    other.take_over(StreamStatus("s", "pending", 1.0))
+    assert blind_s(other) == 0.0
+
+
+def test_nothing_is_blind_that_ended_or_is_not_wanted(board: StatusBoard) -> None:
+    board.take_over(last("live", 20.0))
+    assert blind_s(board, is_wanted=False) == 0.0
+    board.report("ended")
+    time.sleep(0.05)
+    assert blind_s(board) == 0.0
+
+
+def test_a_status_says_when_it_was_written(board: StatusBoard) -> None:
+    status = board.due()
+    assert status is not None
+    assert 0.0 <= time.time() - status.written_at_s < 5.0
 
 
 def test_frames_give_rate_size_and_time(board: StatusBoard) -> None:

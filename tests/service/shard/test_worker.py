@@ -19,7 +19,7 @@ from service.shard.policies import PolicySource
 from service.shard.stream import WorkerParts
 from service.shard.worker import Worker
 from service.state.store import Store
-from service.types import StreamSpec
+from service.types import Push, StreamSpec, StreamStatus
 from tests.servers.process import wait_until
 
 PIXELS = 192 * 192
@@ -155,6 +155,31 @@ def test_a_source_that_cannot_be_reached_says_so_and_harms_no_other(worker: Work
     assert status is not None
     assert status.code == "forbidden_address"
     wait_live(store, good.id, seq_of(store, good.id) + 5)
+
+
+def blind_s(worker: Worker, stream_id: str) -> float:
+    page = worker.tend().decode().splitlines()
+    return float(next(line for line in page if line.startswith(f'vigil_blind_seconds_total{{stream="{stream_id}"')).split()[-1])
+
+
+def test_blind_time_grows_unless_nobody_publishes_and_goes_on_over_a_change_of_owner(worker: Worker, store: Store) -> None:
+    bad = wanted(store, "unseen", "rtmp://10.1.2.3/live/x")
+    idle, _ = store.put_stream(StreamSpec("idle", "rtmp://10.1.2.3/live/x", "idle", time.time(), push=Push("hash")))
+    store.put_status(StreamStatus(bad.id, "reconnecting", 1.0, written_at_s=time.time() - 30.0))
+    worker.assign((bad, idle))
+    wait_until(lambda: blind_s(worker, bad.id) > 30.0, "the time between two owners")
+    before_s = blind_s(worker, bad.id)
+    wait_until(lambda: blind_s(worker, bad.id) > before_s + 0.3, "more blind time")
+    assert blind_s(worker, idle.id) == 0.0
+
+
+def test_the_metrics_of_a_stream_are_there_from_its_first_moment(worker: Worker, store: Store) -> None:
+    spec = wanted(store, "fresh", "rtmp://10.1.2.3/live/x")
+    worker.assign((spec,))
+    page = worker.tend().decode()
+    for begun in ("vigil_stalls_total", "vigil_alerts_lost_total", "vigil_stream_risk"):
+        assert f'{begun}{{stream="fresh"}} 0.0' in page
+    assert 'vigil_frames_dropped_total{cause="stale",stream="fresh"} 0.0' in page
 
 
 def test_a_failed_stream_comes_alive_with_a_better_url(worker: Worker, store: Store, live_url: str) -> None:

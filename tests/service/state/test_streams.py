@@ -4,7 +4,7 @@ import pytest
 from redis import Redis
 
 from service.errors import FencedError
-from service.state.store import CapacityError, Store
+from service.state.store import CapacityError, Store, Target
 from service.types import StreamStatus
 from tests.service.state.made import spec
 
@@ -111,12 +111,31 @@ def test_policies_keep_their_text_and_count_versions(store: Store) -> None:
 
 
 def test_metrics_of_a_dead_process_go(store: Store, redis: Redis) -> None:
-    store.put_metrics("api", b"a 1\n", at_s=100.0)
-    store.put_metrics("worker-0", b"b 2\n", at_s=100.0)
-    assert store.all_metrics() == {"api": b"a 1\n", "worker-0": b"b 2\n"}
-    assert 0 < int(str(redis.ttl("vigil:metrics:worker-0"))) <= 15
-    redis.delete("vigil:metrics:worker-0")
-    assert store.all_metrics() == {"api": b"a 1\n"}
+    store.put_metrics("main", "api", b"a 1\n", at_s=100.0)
+    store.put_metrics("main", "worker-0", b"b 2\n", at_s=100.0)
+    assert store.all_metrics("main") == {"api": b"a 1\n", "worker-0": b"b 2\n"}
+    assert 0 < int(str(redis.ttl("vigil:metrics:main:worker-0"))) <= 15
+    redis.delete("vigil:metrics:main:worker-0")
+    assert store.all_metrics("main") == {"api": b"a 1\n"}
+
+
+def test_metrics_of_two_shards_do_not_mix(store: Store) -> None:
+    store.put_metrics("north", "worker-1", b"a 1\n", at_s=100.0)
+    store.put_metrics("south", "worker-1", b"b 2\n", at_s=100.0)
+    assert store.all_metrics("north") == {"worker-1": b"a 1\n"}
+    assert store.all_metrics("south") == {"worker-1": b"b 2\n"}
+
+
+def test_targets_are_those_heard_within_the_last_hour_that_did_not_say_goodbye(store: Store) -> None:
+    south, north, east = Target("south", "vigil-south:8000"), Target("north", "vigil-north:8000"), Target("east", "vigil-east:8000")
+    for target in (south, north, east):
+        store.put_target(target, at_s=100.0)
+    store.put_target(north, at_s=3000.0)
+    store.drop_target(east)
+    assert store.targets(now_s=3600.0) == (north, south)
+    assert store.targets(now_s=3701.0) == (north,)
+    store.put_target(north, at_s=9000.0)
+    assert store._redis.zcard("vigil:targets") == 1
 
 
 def test_a_url_of_another_scheme_is_refused_with_a_sentence() -> None:

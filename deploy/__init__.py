@@ -1,0 +1,1 @@
+"""What an operator deploys: policies, Prometheus, Grafana. Only what is generated from code is a package."""

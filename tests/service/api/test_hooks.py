@@ -1,0 +1,383 @@
+"""Pushed streams over HTTP: made with a key, and what media servers are answered, on a real server with a real Redis."""
+
+import json
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.api.push import fits
+from service.ingest.pushed import GONE
+from service.state.store import Store
+from service.types import Push, StreamSpec
+from tests.service.api.actor import Actor
+from tests.service.api.serving import served
+from tests.service.api.test_admission import tell_capacity
+from tests.service.api.test_streams import URL, problem
+
+TOKEN = "a-token-of-the-operator"
+PUSH_URL = "rtmp://media.example.com:1935/live"
+PLAY_URL = "rtmp://mediamtx:1935/live"
+NGINX = "/v1/hooks/nginx-rtmp"
+
+
+@pytest.fixture(scope="module")
+def pushing(redis_url: str, policy_file: Path) -> Iterator[httpx.Client]:
+    """The API of an operator who takes pushed streams."""
+    options = {"push_url": PUSH_URL, "push_play_url": PLAY_URL, "hook_token": TOKEN}
+    with served(redis_url, policy_file, max_streams=3, **options) as client:
+        yield client
+
+
+@pytest.fixture
+def stream(pushing: httpx.Client) -> dict[str, Any]:
+    made = pushing.post("/v1/streams", json={"source": "push"})
+    assert made.status_code == 201, made.text
+    return dict(made.json())
+
+
+def key_of(stream: Mapping[str, Any]) -> str:
+    return str(stream["publish"]["stream_key"].partition("?key=")[2])
+
+
+def nginx(client: httpx.Client, call: str, stream_id: str, key: str = "", session: str = "1", **fields: str) -> httpx.Response:
+    form = {"app": "live", "clientid": session, "call": call, "name": stream_id, "type": "live", "key": key, **fields}
+    return client.post(f"{NGINX}/{call}", params={"token": TOKEN}, data=form)
+
+
+def mediamtx(client: httpx.Client, action: str, stream_id: str, key: str, session: str | None = "a-1", **fields: str) -> httpx.Response:
+    body = {
+        "user": "", "password": "", "token": "", "ip": "10.0.0.7", "action": action, "path": f"live/{stream_id}", "protocol": "rtmp",
+        "id": session, "query": f"key={key}", **fields,
+    }  # fmt: skip
+    return client.post("/v1/hooks/mediamtx/auth", params={"token": TOKEN}, json=body)
+
+
+def node(client: httpx.Client, event: str, stream_id: str, key: str, session: str = "n1") -> httpx.Response:
+    body = {
+        "id": session,
+        "ip": "127.0.0.1:5",
+        "app": "live",
+        "name": stream_id,
+        "query": {"key": key},
+        "protocol": "rtmp",
+        "action": event,
+    }
+    return client.post("/v1/hooks/node-media-server/notify", params={"token": TOKEN}, content=json.dumps(body))
+
+
+def publisher(store: Store, stream: Mapping[str, Any]) -> str | None:
+    spec = store.get_stream(stream["id"])
+    assert spec is not None
+    assert spec.push is not None
+    return spec.push.publisher
+
+
+def counted(client: httpx.Client, server: str, outcome: str) -> float:
+    sample = f'vigil_publishes_total{{outcome="{outcome}",process="api",server="{server}"}} '
+    return next(float(line.removeprefix(sample)) for line in client.get("/metrics").text.splitlines() if line.startswith(sample))
+
+
+# ---- streams with keys ------------------------------------------------------------------------------------------------------
+
+
+def test_a_pushed_stream_is_told_where_and_with_which_key_once(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    told, key = stream["publish"], key_of(stream)
+    assert told == {"server": PUSH_URL, "stream_key": f"{stream['id']}?key={key}", "url": f"{PUSH_URL}/{stream['id']}?key={key}"}
+    assert (stream["source"], stream["state"]) == ("push", "pending")
+    assert stream["url"] == f"{PLAY_URL}/{stream['id']}?key=***"
+    shown = pushing.get(f"/v1/streams/{stream['id']}")
+    assert shown.json()["publish"] is None
+    spec = store.get_stream(stream["id"])
+    assert spec is not None
+    assert spec.push is not None
+    assert fits(key, spec.push.key_hash)
+    play_key = spec.url.partition("?key=")[2]
+    assert len(play_key) == 43
+    for secret in (key, play_key, spec.push.key_hash):
+        assert secret not in shown.text + pushing.get("/v1/streams").text + pushing.get("/metrics").text
+    assert play_key not in json.dumps(stream)
+    assert key not in str(spec)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"source": "push", "url": URL}, "body.url: a pushed stream has no address of its own"),
+        ({"source": "pull"}, "body.url: the address of a live stream is needed, or source push"),
+        ({"source": "pulled", "url": URL}, "body.source"),
+    ],
+)
+def test_source_and_url_must_go_together(pushing: httpx.Client, body: dict[str, str], words: str) -> None:
+    assert words in problem(pushing.post("/v1/streams", json=body), 422, "invalid_input")
+
+
+def test_without_a_media_server_a_pushed_stream_is_refused_with_what_to_set(api: httpx.Client, store: Store) -> None:
+    detail = problem(api.post("/v1/streams", json={"source": "push"}), 409, "push_not_set_up")
+    assert "VIGIL_PUSH_URL" in detail
+    assert "VIGIL_HOOK_TOKEN" in detail
+    assert store.list_streams() == ()
+    problem(api.post(f"{NGINX}/publish", params={"token": TOKEN}), 403, "wrong_token")
+
+
+def test_the_same_idempotency_key_gives_the_same_stream_without_its_key(pushing: httpx.Client) -> None:
+    body = {"source": "push", "name": "Anna"}
+    first, again = (pushing.post("/v1/streams", json=body, headers={"Idempotency-Key": "k1"}) for _ in range(2))
+    assert first.json()["id"] == again.json()["id"]
+    assert first.json()["publish"] is not None
+    assert again.json()["publish"] is None
+    assert again.headers["idempotent-replayed"] == "true"
+    other = pushing.post("/v1/streams", json={"url": "http://127.0.0.1:9/x.m3u8", "name": "Anna"}, headers={"Idempotency-Key": "k1"})
+    assert "send a new key" in problem(other, 422, "idempotency_key_reused")
+
+
+def test_a_new_key_ends_the_old_one_and_is_shown_once(pushing: httpx.Client, stream: dict[str, Any]) -> None:
+    renewed = pushing.post(f"/v1/streams/{stream['id']}/key")
+    assert renewed.status_code == 200
+    assert key_of(renewed.json()) != key_of(stream)
+    problem(nginx(pushing, "publish", stream["id"], key_of(stream)), 403, "wrong_key")
+    assert nginx(pushing, "publish", stream["id"], key_of(renewed.json())).status_code == 200
+    assert pushing.get(f"/v1/streams/{stream['id']}").json()["publish"] is None
+
+
+def test_a_new_key_leaves_watched_what_is_published(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    nginx(pushing, "publish", stream["id"], key_of(stream))
+    pushing.post(f"/v1/streams/{stream['id']}/key")
+    assert publisher(store, stream) == "nginx-rtmp/1"
+
+
+def test_only_pushed_streams_have_keys(pushing: httpx.Client) -> None:
+    pulled = pushing.post("/v1/streams", json={"url": URL}).json()
+    assert (pulled["source"], pulled["publish"]) == ("pull", None)
+    assert "pulled" in problem(pushing.post(f"/v1/streams/{pulled['id']}/key"), 409, "not_pushed")
+    problem(pushing.post("/v1/streams/nothing/key"), 404, "no_such_stream")
+
+
+def test_a_pushed_stream_is_changed_and_deleted_as_any_other(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    path = f"/v1/streams/{stream['id']}"
+    assert pushing.patch(path, json={"name": "Anna", "fps": 5}).json()["name"] == "Anna"
+    assert pushing.patch(path, json={"name": None}).json()["name"] == stream["name"] == "mediamtx/live"
+    spec = store.get_stream(stream["id"])
+    assert spec is not None
+    play_key = spec.url.partition("?key=")[2]
+    assert nginx(pushing, "play", stream["id"], play_key).status_code == 200
+    assert pushing.delete(path).status_code == 204
+    problem(nginx(pushing, "play", stream["id"], play_key), 403, "play_refused")
+    problem(nginx(pushing, "publish", stream["id"], key_of(stream)), 404, "unknown_stream")
+
+
+# ---- what media servers ask -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("token", ["", "a-token-of-the-operatoR", "ä" * 23])
+@pytest.mark.parametrize("path", ["nginx-rtmp/publish", "node-media-server/notify", "mediamtx/auth", "mediamtx/unpublish"])
+def test_a_hook_without_the_operators_token_is_refused_and_counted(pushing: httpx.Client, path: str, token: str) -> None:
+    server = path.partition("/")[0]
+    before = counted(pushing, server, "wrong_token")
+    problem(pushing.post(f"/v1/hooks/{path}", params={"token": token} if token else {}), 403, "wrong_token")
+    assert counted(pushing, server, "wrong_token") == before + 1
+
+
+def test_the_right_key_publishes_and_another_does_not(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    before = counted(pushing, "nginx-rtmp", "wrong_key")
+    for wrong in ("x", key_of(stream)[:-1], key_of(stream) + "x", "\ud7ff"):
+        problem(nginx(pushing, "publish", stream["id"], wrong), 403, "wrong_key")
+    assert counted(pushing, "nginx-rtmp", "wrong_key") == before + 4
+    assert publisher(store, stream) is None
+    assert nginx(pushing, "publish", stream["id"], key_of(stream)).status_code == 200
+    assert publisher(store, stream) == "nginx-rtmp/1"
+
+
+def test_the_end_of_a_session_ends_it_and_late_news_of_an_old_one_does_not(
+    pushing: httpx.Client, store: Store, stream: dict[str, Any]
+) -> None:
+    key = key_of(stream)
+    assert nginx(pushing, "publish", stream["id"], key, "1").status_code == 200
+    assert nginx(pushing, "publish", stream["id"], key, "2").status_code == 200, "no picture came of session 1 yet: 2 takes over"
+    assert nginx(pushing, "publish_done", stream["id"], key, "1").status_code == 200
+    assert publisher(store, stream) == "nginx-rtmp/2"
+    assert nginx(pushing, "publish_done", stream["id"], key, "2").status_code == 200
+    assert publisher(store, stream) is None
+
+
+def test_a_second_encoder_that_the_media_server_refuses_does_not_hide_the_first(
+    pushing: httpx.Client, store: Store, stream: dict[str, Any]
+) -> None:
+    key, worker = key_of(stream), Actor(store, stream["id"])
+    nginx(pushing, "publish", stream["id"], key, "1")
+    worker.say("reconnecting", "timeout")
+    assert nginx(pushing, "publish", stream["id"], key, "2").status_code == 200
+    nginx(pushing, "publish_done", stream["id"], key, "2")
+    assert publisher(store, stream) == "nginx-rtmp/1", "it may only have been out of breath"
+    nginx(pushing, "publish_done", stream["id"], key, "1")
+    assert publisher(store, stream) is None
+
+
+def test_a_publisher_that_its_worker_found_gone_is_forgotten(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    key, worker = key_of(stream), Actor(store, stream["id"])
+    nginx(pushing, "publish", stream["id"], key, "1")
+    worker.say("ended", message=GONE)
+    nginx(pushing, "publish", stream["id"], key, "2")
+    nginx(pushing, "publish_done", stream["id"], key, "2")
+    assert publisher(store, stream) is None
+
+
+def test_while_one_publishes_another_is_busy_where_the_server_replaces_nobody(
+    pushing: httpx.Client, store: Store, stream: dict[str, Any]
+) -> None:
+    key, worker = key_of(stream), Actor(store, stream["id"])
+    for publish, event in ((nginx, "publish"), (node, "prePublish")):
+        worker.say("ended")
+        assert publish(pushing, event, stream["id"], key, "first").status_code == 200
+        worker.say("live")
+        problem(publish(pushing, event, stream["id"], key, "second"), 409, "busy")
+        worker.say("stalled", "timeout")
+        assert publish(pushing, event, stream["id"], key, "second").status_code == 200, "the first one's connection is dead"
+
+
+def test_mediamtx_lets_the_newest_publisher_replace_the_one_before(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    key, worker = key_of(stream), Actor(store, stream["id"])
+    assert mediamtx(pushing, "publish", stream["id"], key, "a-1").status_code == 200
+    worker.say("live")
+    assert mediamtx(pushing, "publish", stream["id"], key, "b-2").status_code == 200
+    late = pushing.post("/v1/hooks/mediamtx/unpublish", params={"token": TOKEN, "path": f"live/{stream['id']}", "id": "a-1"})
+    assert (late.status_code, publisher(store, stream)) == (200, "mediamtx/b-2")
+    form = {"path": f"live/{stream['id']}", "id": "b-2"}
+    assert pushing.post("/v1/hooks/mediamtx/unpublish", params={"token": TOKEN}, data=form).status_code == 200
+    assert publisher(store, stream) is None
+
+
+def test_mediamtx_may_ask_about_a_key_before_there_is_a_session(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    assert mediamtx(pushing, "publish", stream["id"], key_of(stream), None).status_code == 200
+    problem(mediamtx(pushing, "publish", stream["id"], "wrong", None), 403, "wrong_key")
+    assert publisher(store, stream) is None
+
+
+def test_mediamtx_asks_for_credentials_when_none_came(pushing: httpx.Client, stream: dict[str, Any]) -> None:
+    problem(mediamtx(pushing, "publish", stream["id"], ""), 401, "wrong_key")
+    problem(mediamtx(pushing, "publish", stream["id"], "", password="x", user="y"), 403, "wrong_key")
+
+
+@pytest.mark.parametrize("action", ["playback", "api", "metrics", "pprof"])
+def test_everything_else_of_mediamtx_is_refused(pushing: httpx.Client, stream: dict[str, Any], action: str) -> None:
+    problem(mediamtx(pushing, action, stream["id"], key_of(stream)), 403, "play_refused")
+
+
+def test_only_vigil_plays_what_is_pushed(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    spec = store.get_stream(stream["id"])
+    assert spec is not None
+    play_key = spec.url.partition("?key=")[2]
+    for ask, event in ((nginx, "play"), (node, "prePlay"), (mediamtx, "read")):
+        assert ask(pushing, event, stream["id"], play_key).status_code == 200
+        for wrong in ("", key_of(stream), play_key[:-1]):
+            problem(ask(pushing, event, stream["id"], wrong), 403, "play_refused")
+    problem(nginx(pushing, "publish", stream["id"], play_key), 403, "wrong_key")
+
+
+def test_a_pulled_stream_and_another_application_are_unknown(pushing: httpx.Client, stream: dict[str, Any]) -> None:
+    pulled = pushing.post("/v1/streams", json={"url": URL}).json()["id"]
+    problem(nginx(pushing, "publish", pulled, "x"), 404, "unknown_stream")
+    problem(nginx(pushing, "publish", stream["id"], key_of(stream), app="vod"), 404, "unknown_stream")
+    problem(nginx(pushing, "play", pulled, ""), 403, "play_refused")
+
+
+def test_events_that_ask_nothing_are_taken(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    for event in ("postPublish", "postPlay", "donePlay", "postRecord", "doneRecord"):
+        assert node(pushing, event, stream["id"], key_of(stream)).status_code == 200
+    assert publisher(store, stream) is None
+
+
+def test_no_key_is_logged_wherever_it_was_put(pushing: httpx.Client, stream: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+    key = key_of(stream)
+    nginx(pushing, "publish", key, "")
+    nginx(pushing, "publish", stream["id"], key[:-1])
+    nginx(pushing, "publish", stream["id"], key)
+    nginx(pushing, "play", key, key)
+    pushing.post(f"/v1/streams/{stream['id']}/key")
+    said = capsys.readouterr()
+    assert "push_hook" in said.out + said.err
+    assert key[:-1] not in said.out + said.err
+
+
+# ---- what the engine holds --------------------------------------------------------------------------------------------------
+
+
+def test_a_pushed_stream_is_weighed_when_it_is_published_not_when_it_is_made(pushing: httpx.Client, store: Store) -> None:
+    tell_capacity(store, 4.0)
+    first, second = (pushing.post("/v1/streams", json={"source": "push", "fps": 3}).json() for _ in range(2))
+    assert pushing.post("/v1/streams", json={"source": "push", "fps": 3}).status_code == 201, "nobody publishes: nothing is asked"
+    assert nginx(pushing, "publish", first["id"], key_of(first), "1").status_code == 200
+    before = counted(pushing, "nginx-rtmp", "full")
+    problem(nginx(pushing, "publish", second["id"], key_of(second), "2"), 429, "full")
+    assert counted(pushing, "nginx-rtmp", "full") == before + 1
+    nginx(pushing, "publish_done", first["id"], key_of(first), "1")
+    assert nginx(pushing, "publish", second["id"], key_of(second), "2").status_code == 200
+
+
+def test_pulled_streams_are_weighed_against_pushed_ones_that_are_published(pushing: httpx.Client, store: Store) -> None:
+    tell_capacity(store, 4.0)
+    pushed = pushing.post("/v1/streams", json={"source": "push", "fps": 3}).json()
+    assert nginx(pushing, "publish", pushed["id"], key_of(pushed)).status_code == 200
+    problem(pushing.post("/v1/streams", json={"url": URL, "fps": 3}), 429, "too_many_streams")
+    nginx(pushing, "publish_done", pushed["id"], key_of(pushed))
+    assert pushing.post("/v1/streams", json={"url": URL, "fps": 3}).status_code == 201
+
+
+def test_all_streams_count_against_the_limit(pushing: httpx.Client) -> None:
+    for _ in range(3):
+        assert pushing.post("/v1/streams", json={"source": "push"}).status_code == 201
+    assert "3 streams" in problem(pushing.post("/v1/streams", json={"source": "push"}), 429, "too_many_streams")
+
+
+def test_a_patch_in_between_does_not_lose_the_publisher(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    nginx(pushing, "publish", stream["id"], key_of(stream))
+    assert pushing.patch(f"/v1/streams/{stream['id']}", json={"fps": 2}).json()["fps"] == 2
+    assert publisher(store, stream) == "nginx-rtmp/1"
+
+
+def test_publish_and_end_come_through_while_others_change_the_stream(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
+    def rename(number: int) -> int:
+        with httpx.Client(base_url=pushing.base_url) as client:
+            return client.patch(f"/v1/streams/{stream['id']}", json={"name": f"name {number}"}).status_code
+
+    with ThreadPoolExecutor(4) as threads:
+        renamed = threads.map(rename, range(12))
+        for session in ("1", "2", "3"):
+            assert nginx(pushing, "publish", stream["id"], key_of(stream), session).status_code == 200
+            assert publisher(store, stream) == f"nginx-rtmp/{session}"
+        assert set(renamed) <= {200, 409}
+    assert publisher(store, stream) == "nginx-rtmp/3"
+    assert pushing.get(f"/v1/streams/{stream['id']}").json()["version"] > 4
+
+
+# ---- garbage ----------------------------------------------------------------------------------------------------------------
+
+PATHS = ("nginx-rtmp/publish", "nginx-rtmp/publish_done", "nginx-rtmp/play", "node-media-server/notify", "mediamtx/auth")
+SPECS = st.fixed_dictionaries(
+    {
+        "action": st.sampled_from(["publish", "read", "prePublish", "donePublish", "prePlay", "api", "\ud800"]),
+        "app": st.sampled_from(["live", "", "\x00"]),
+        "path": st.sampled_from(["live/pushed", "live/", "pushed", "live/a b", "//", "live/\ud800"]),
+        "name": st.sampled_from(["pushed", "", "a b", "\ud800", "é", "x" * 300]),
+        "id": st.text(max_size=10) | st.none() | st.just("\udfff"),
+        "query": st.text(max_size=10) | st.dictionaries(st.just("key"), st.text(max_size=5) | st.lists(st.text(max_size=3))),
+    }
+)
+BODIES = st.binary(max_size=100) | SPECS.map(lambda body: json.dumps(body).encode()) | st.just(b"&" * 1000) | st.just(b"a=1&" * 100)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(body=BODIES, path=st.sampled_from([*PATHS, "mediamtx/unpublish"]))
+def test_garbage_gets_a_problem_and_never_a_500(pushing: httpx.Client, store: Store, body: bytes, path: str) -> None:
+    if store.get_stream("pushed") is None:
+        store.put_stream(StreamSpec("pushed", f"{PLAY_URL}/pushed?key=k", "pushed", 0.0, push=Push("hash")))
+    answer = pushing.post(f"/v1/hooks/{path}", params={"token": TOKEN}, content=body)
+    assert answer.status_code in (200, 400, 401, 403, 404)
+    if answer.status_code != 200:
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["detail"]
