@@ -35,9 +35,10 @@ RUN /opt/tools/bin/pip --python /opt/vigil/bin/python install --no-cache-dir --n
     && /opt/tools/bin/pip --python /opt/vigil/bin/python uninstall --yes openvino-telemetry
 RUN du -sh /opt/vigil && du -m --max-depth=1 /opt/vigil/lib/python3*/site-packages | sort -rn | head -12
 
-# Needs, besides the package index, NVIDIA's own: tensorrt-cu13-libs is a stub there. Its hash is checked, as all are; it then fetches the wheel of
-# its own version from NVIDIA, checked against the hash that NVIDIA's index states, for there is none to pin. Three pins come as source and are built
-# here with the tools pinned in gpu-build.txt: tensorrt, tensorrt-cu13 and that stub. Where NVIDIA's index is mirrored, --build-arg TENSORRT_INDEX=URL.
+# Needs, besides the package index, NVIDIA's own: tensorrt-cu13-libs is a stub on the former. The stub's hash is checked, as all are; it then
+# fetches the wheel of its version from NVIDIA, checked against the hash that NVIDIA's index states, for there is none to pin. Three pins come as
+# source and are built here with the tools pinned in gpu-build.txt: tensorrt, tensorrt-cu13 and that stub. Where NVIDIA's index is mirrored:
+# --build-arg TENSORRT_INDEX=URL. About 3 GB of wheels and TensorRT's own (`make sizes`), twice that and more of disk while it builds.
 FROM ${CUDA_IMAGE} AS gpu-packages
 ARG TENSORRT_INDEX
 WORKDIR /src

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import openvino as ov
 
 from engines.canvas import fit_canvas
 from engines.cpu_engine import WARM_UP_SOURCE, CpuEngine
 from engines.inputs import check_batch
 from engines.outputs import scene_graph
 from engines.protocol import SceneGraph, UInt8
+from engines.quiet_openvino import ov
 from engines.store import EngineKey, EngineStore
 from model.checkpoint import Manifest
 

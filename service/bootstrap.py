@@ -24,7 +24,7 @@ from service.ingest.address import parse_networks
 from service.policy import load_policies
 from service.settings import Settings
 from service.shard import engine_process, worker
-from service.shard.children import Job
+from service.shard.children import ENGINE_START_WITHIN_S, Job
 from service.shard.cores import CorePlan, default_workers, plan_cores
 from service.shard.folder import run_folder
 from service.shard.messages import BEAT_EVERY_S, ApiReady, Beat
@@ -57,7 +57,7 @@ def serve(settings: Settings, on_ready: Callable[[str], None], *, with_api: bool
         work = (settings, address, redis_url, policies)
         cores = _cores(settings)
         supervisor = Supervisor(
-            engine=Job("engine", engine_process.main, (settings, address), cores.engine),
+            engine=Job("engine", engine_process.main, (settings, address), cores.engine, ENGINE_START_WITHIN_S),
             workers=[Job(f"worker-{number}", worker.main, work, own) for number, own in enumerate(cores.workers, 1)],
             spare=Job("spare", worker.main, work) if settings.spare_worker else None,
             api=Job("api", api_main, (settings, redis_url, policies, listener)) if with_api else None,

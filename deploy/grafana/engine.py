@@ -127,7 +127,7 @@ def _processes() -> list[AnyPanel]:
         ),
         lines(
             "Processor",
-            "Cores that each process keeps busy. Workers decode: about a fifth of a core for each 720p stream at full rate.",
+            "Cores that each process keeps busy. Workers decode, so they grow with streams, size and rate.",
             Query(rate("process_cpu_seconds_total", "shard, process"), process), unit="short", width=6,
         ),
         lines(
@@ -138,7 +138,7 @@ def _processes() -> list[AnyPanel]:
         ),
         lines(
             "Restarts",
-            "Processes that died and were started again, since the start. Their streams were blind for about two seconds each time.",
+            "Processes that died and were started again, since the start. The streams of a worker are blind until another has taken them.",
             Query(f"sum by (shard, worker) ({select('vigil_worker_restarts_total')})", "{{shard}} {{worker}}"),
             unit="short", width=6, steps=True,
         ),

@@ -101,7 +101,7 @@ def _content() -> list[AnyPanel]:
         lines(
             "Work of one frame",
             "Time to decode and to turn the engine's answer into a graph. "
-            "Decoding of 720p takes a few ms on a core; much more is a busy machine.",
+            "docs/benchmark.md has what is usual; much more is a busy machine.",
             *(
                 Query(quantile(q, f"vigil_{step}_seconds", where=STREAM), f"{step} p{q * 100:.0f}")
                 for step in ("decode", "graph") for q in (0.5, 0.95)

@@ -3,7 +3,8 @@
 The turn belongs to the stream, not to its frame: whoever was served longest ago comes first, on whatever canvas, so that no stream is
 served twice before another that waits, and none starves. Who only fills up a batch on its canvas takes nobody's turn. A frame that is
 too old when its turn comes is handed back as stale, and the stream keeps its turn for the fresh frame that follows: nobody else moves
-up into this batch for it.
+up into this batch for it. That frame is taken however old it gets: where one call takes longer than frames may wait, and all streams'
+frames come at the same moments, the same stream would come first for ever and all others be too late.
 Adding and taking a frame cost the same however many streams wait (a heap for each canvas).
 """
 
@@ -50,6 +51,7 @@ class Batcher(Generic[Ticket]):
         self._max_delay_s = max_delay_s
         self._stale_after_s = stale_after_s
         self._turns: dict[int, int] = {}
+        self._owed: set[int] = set()
         self._last_turn = 0
         self._queues: dict[Canvas, _Queue[Ticket]] = {}
         self._num_waiting = 0
@@ -61,6 +63,7 @@ class Batcher(Generic[Ticket]):
     def leave(self, stream: int) -> None:
         """It is gone, and its frame with it."""
         del self._turns[stream]
+        self._owed.discard(stream)
         for queue in self._queues.values():
             queue.heap = [waiting for waiting in queue.heap if waiting.stream != stream]
             heapq.heapify(queue.heap)
@@ -97,9 +100,11 @@ class Batcher(Generic[Ticket]):
         for _ in range(min(len(heap), self._best_batch)):
             waiting = heapq.heappop(heap)
             self._num_waiting -= 1
-            if now_s - waiting.sent_s > self._stale_after_s:
+            if now_s - waiting.sent_s > self._stale_after_s and waiting.stream not in self._owed:
+                self._owed.add(waiting.stream)
                 batch.stale.append(waiting.ticket)
             else:
+                self._owed.discard(waiting.stream)
                 self._turns[waiting.stream] = self._next_turn()
                 batch.frames.append(waiting.ticket)
         if not heap:

@@ -20,6 +20,7 @@ log = structlog.get_logger()
 
 SILENT_AFTER_S = 8.0
 START_WITHIN_S = 300.0
+ENGINE_START_WITHIN_S = 900.0  # the first start on a GPU builds its engines
 LIVED_WELL_S = 10.0
 SPARE_AFTER_S = 3.0
 BACKOFF_BASE_S = 0.5
@@ -28,12 +29,14 @@ BACKOFF_MAX_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a process runs: `target(*arguments, pipe to the supervisor)`; both must be importable and picklable. No `cores` binds none."""
+    """What a process runs: `target(*arguments, pipe to the supervisor)`; both must be importable and picklable. No `cores` binds none.
+    One that has not said within `start_within_s` that it is ready is started again."""
 
     name: str
     target: Callable[..., None]
     arguments: tuple[object, ...] = ()
     cores: frozenset[int] = frozenset()
+    start_within_s: float = START_WITHIN_S
 
 
 class Child:
@@ -90,7 +93,7 @@ class Child:
         except (EOFError, OSError):
             self._bury()
         silent_s = time.monotonic() - self._heard_s
-        if self._process and silent_s > (self._silent_after_s if self.is_ready else START_WITHIN_S):
+        if self._process and silent_s > (self._silent_after_s if self.is_ready else self.job.start_within_s):
             log.warning("process_silent", name=self.job.name, pid=self.pid, silent_s=round(silent_s, 1))
             self._bury()
         return heard

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.deploy.image_file import DOCKERFILE, ROOT, Stage, read
+from tests.repository.test_pins import pins
 from tests.servers.process import require_binary
 
 ARGUMENTS, STAGES = read()
@@ -174,3 +175,21 @@ def test_each_stage_copied_from_is_one_that_comes_before() -> None:
         earlier = {before.name for before in STAGES[:number]}
         origins = {flag.removeprefix("--from=") for copy in stage.all("COPY") for flag in copy.flags if flag.startswith("--from=")}
         assert origins <= earlier
+
+
+def test_the_gpu_set_is_hashed_names_no_address_and_serves_with_the_versions_of_the_default_set() -> None:
+    for name in ("gpu", "gpu-build"):
+        text = (ROOT / "requirements" / f"{name}.txt").read_text()
+        assert all("--hash=sha256:" in block for block in re.split(r"\n(?=\S)", text.strip()))
+        assert "://" not in text
+    gpu, default = pins("gpu"), pins("default")
+    assert {name: gpu[name] <= default[name] for name in default if name in gpu} == dict.fromkeys(default.keys() & gpu.keys(), True)
+    assert default.keys() - gpu.keys() <= {"colorama", "async-timeout"}, "what only Windows or an older Python needs"
+
+
+def test_torch_and_torch_tensorrt_are_the_version_that_the_tests_run_on() -> None:
+    tested = re.search(r"^TORCH\s+\?= (\S+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert tested is not None
+    gpu = pins("gpu")
+    assert {str(version) for name in ("torch", "torch-tensorrt") for version in gpu[name]} == {tested[1]}
+    assert len({version for name, versions in gpu.items() if name.startswith("tensorrt") for version in versions}) == 1

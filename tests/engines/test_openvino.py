@@ -1,6 +1,9 @@
 """OpenVINO's own: a network that it cannot compile, and pictures that it gets bit by bit."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -60,3 +63,11 @@ def test_pictures_need_not_lie_in_one_piece() -> None:
     copied = engine.infer(np.ascontiguousarray(picture_HW3[None, :, :, ::-1]), [1], [0.0])[0]
     engine.close()
     np.testing.assert_array_equal(backwards.scores_N, copied.scores_N)
+
+
+def test_it_is_opened_without_a_word_to_its_makers(tmp_path: Path) -> None:
+    script = "import sys, engines.openvino; print(sys.modules['openvino_telemetry'])"
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    said = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert said.stdout == "None\n"
+    assert list(tmp_path.iterdir()) == [], "telemetry keeps a client's id in the home folder"

@@ -32,7 +32,7 @@ def wanted(extras: tuple[str, ...]) -> list[Requirement]:
     return [requirement for requirement in map(Requirement, texts) if canonical(requirement.name) not in {"vigil", *SEPARATE}]
 
 
-@pytest.mark.parametrize(("name", "extras"), [("default", ()), ("dev", ("train", "render", "dev"))])
+@pytest.mark.parametrize(("name", "extras"), [("default", ()), ("dev", ("train", "render", "dev")), ("gpu", ("gpu",))])
 def test_every_dependency_is_pinned_within_its_range(name: str, extras: tuple[str, ...]) -> None:
     pinned = pins(name)
     for requirement in wanted(extras):
@@ -42,7 +42,7 @@ def test_every_dependency_is_pinned_within_its_range(name: str, extras: tuple[st
             assert requirement.specifier.contains(version, prereleases=True), f"{requirement} is pinned to {version}: run `make lock`"
 
 
-@pytest.mark.parametrize("name", ["build", "default", "dev"])
+@pytest.mark.parametrize("name", ["build", "default", "dev", "gpu", "gpu-build"])
 def test_pins_carry_hashes_and_no_address(name: str) -> None:
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     blocks = [block for block in re.split(r"\n(?=\S)", text) if block.strip()]

@@ -4,6 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import get_args
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from service import VERSION
 from service.ingest.mailbox import DropCause
 from service.metrics import DROP_CAUSES, Metrics, merge, read_gauge
@@ -17,6 +19,26 @@ def test_the_pages_of_all_processes_become_one_and_each_sample_names_its_process
     assert 'vigil_frames_analysed_total{process="worker-1",stream="s1"} 3.0' in page
     assert 'vigil_frames_analysed_total{process="worker-2",stream="s2"} 4.0' in page
     assert page.count("# TYPE vigil_frames_analysed_total counter") == 1
+
+
+def test_whatever_a_label_holds_the_joined_page_says_the_same_as_the_pages() -> None:
+    odd = 'a "b" \\ {c="d",e} \n\x0b\u2028 f'
+    first, second = Metrics(of_engine=True), Metrics()
+    first.engine_passed_over.labels("tensorrt", odd).set(1)
+    first.queue_s.observe(0.02)
+    second.alerts.labels("s1", odd, "high").inc(2)
+    joined = list(text_string_to_metric_families(merge({"engine": first.expose(), "worker-1": second.expose()}).decode()))
+    found = {(sample.name, *sorted(sample.labels.items())): sample.value for family in joined for sample in family.samples}
+    apart = {
+        (sample.name, *sorted({**sample.labels, "process": process}.items())): sample.value
+        for process, page in (("engine", first), ("worker-1", second))
+        for family in text_string_to_metric_families(page.expose().decode())
+        for sample in family.samples
+    }
+    steady = {key for key in apart if not str(key[0]).startswith("process_")}
+    assert {key: value for key, value in found.items() if key in steady} == {key: apart[key] for key in steady}
+    assert found.keys() == apart.keys()
+    assert len(joined) == len({family.name for family in joined})
 
 
 def test_exactly_one_state_of_a_stream_is_one() -> None:

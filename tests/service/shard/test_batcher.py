@@ -73,6 +73,19 @@ def test_a_frame_that_is_too_old_is_handed_back_and_its_stream_keeps_its_turn() 
     assert taken(batches, 1.0) == ["third"]
 
 
+def test_frames_that_come_at_the_same_moments_to_an_engine_that_is_too_slow_are_all_served_in_the_end() -> None:
+    batches, served = batcher(4, stale_after_s=0.5), Counter[str]()
+    for moment in range(6):
+        now_s = 3.0 * moment
+        for stream in range(4):
+            batches.add(stream, WIDE, now_s, str(stream), now_s)
+            served.update(taken(batches, now_s) if stream == 0 else [])  # the engine was idle: who comes first is served at once
+        while batches.wait_s(now_s) is not None:
+            now_s += 0.6
+            served.update(taken(batches, now_s))
+    assert served == {"0": 6, "1": 3, "2": 3, "3": 3}
+
+
 def test_a_stream_that_leaves_takes_its_frame_along() -> None:
     batches = batcher(2)
     batches.add(0, WIDE, 0.0, "gone", 0.0)
