@@ -31,6 +31,7 @@ class Metrics:
         self.build_info = Gauge("vigil_build_info", "1; the label says which version runs", ["version"], registry=r)
         self.build_info.labels(VERSION).set(1)
         self.stream_state = Gauge("vigil_stream_state", "1 for the state a stream is in", ["stream", "state"], registry=r)
+        self.stream_info = Gauge("vigil_stream_info", "1; the label says what people call the stream", ["stream", "name"], registry=r)
         self.reconnects = Counter("vigil_reconnects", "Reconnects by cause", ["stream", "code"], registry=r)
         self.stalls = Counter("vigil_stalls", "Times a stream stood still", ["stream"], registry=r)
         self.frames = Counter("vigil_frames_analysed", "Frames analysed", ["stream"], registry=r)
@@ -105,6 +106,12 @@ class Metrics:
             counted.labels(stream_id)
         for cause in DROP_CAUSES:
             self.frames_dropped.labels(stream_id, cause)
+
+    def name_stream(self, stream_id: str, name: str) -> None:
+        """What it is called from now on."""
+        for labels in [labels for labels in list(self.stream_info._metrics) if labels[0] == stream_id]:
+            self.stream_info.remove(*labels)
+        self.stream_info.labels(stream_id, name).set(1)
 
     def set_stream_state(self, stream_id: str, state: str) -> None:
         """Exactly one of the seven states is 1."""

@@ -79,9 +79,11 @@ def _streams() -> list[AnyPanel]:
                 Query(rate("vigil_frames_analysed_total", STREAM_ID)),
                 Query(f"max by ({STREAM_ID}) ({select(AGE)})"),
                 Query(f"max by ({STREAM_ID}) ({select(BLIND)})"),
+                Query(f"max by ({STREAM_ID}, name) ({select('vigil_stream_info')})"),
             ),
             (
                 Column("shard", "Shard"),
+                Column("name", "Name"),
                 Column("stream", "Stream", link=stream_link("${__value.raw}", '${__data.fields["Shard"]}')),
                 Column("Value #A", "Risk", words=RISKS),
                 Column("Value #B", "State", words=STATE_WORDS),

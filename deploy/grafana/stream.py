@@ -33,14 +33,15 @@ def stream() -> Dashboard:
 def _now() -> list[AnyPanel]:
     code = state_code("stream", STREAM)
     return [
-        figure("State", "The state now; anything but live means that nobody watches.", Query(code), words=STATE_WORDS, none="gone"),
+        figure("Name", "What people call the stream.", Query(select("vigil_stream_info", STREAM), "{{name}}"), name_only=True, none="gone"),
+        figure("State", "The state now; anything but live means that nobody looks.", Query(code), width=3, words=STATE_WORDS, none="gone"),
         figure(
             "Risk", "Severity of the gravest incident that is open now.",
-            Query(f"max({select('vigil_stream_risk', STREAM)})"), words=RISKS, none="-",
+            Query(f"max({select('vigil_stream_risk', STREAM)})"), width=3, words=RISKS, none="-",
         ),
         figure(
             "Analysed", "Frames analysed a second, now and over time.",
-            Query(rate("vigil_frames_analysed_total", where=STREAM)), unit="fps", trend=True,
+            Query(rate("vigil_frames_analysed_total", where=STREAM)), unit="fps", width=4, trend=True,
         ),
         figure(
             "Frame age p95", "From capture to the policies' decision; orange from 0.3 s, red from 1 s.",
@@ -48,11 +49,11 @@ def _now() -> list[AnyPanel]:
         ),
         figure(
             "Blind", "Seconds of the time range shown in which the stream was wanted and not analysed. 0 is right, red from 30 s.",
-            Query(total("vigil_blind_seconds_total", where=STREAM)), unit="s", levels=(Level(1, WARN), Level(30, BAD)),
+            Query(total("vigil_blind_seconds_total", where=STREAM)), unit="s", width=3, levels=(Level(1, WARN), Level(30, BAD)),
         ),
         figure(
             "Alerts", "Alerts raised in the time range shown.",
-            Query(events("vigil_alerts_total", where=STREAM)),
+            Query(events("vigil_alerts_total", where=STREAM)), width=3,
         ),
         states(
             "State over time",

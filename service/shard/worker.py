@@ -52,6 +52,7 @@ class Worker:
                 self._keepers[stream_id].start()
             elif self._keepers[stream_id].spec != spec:
                 self._keepers[stream_id].spec = spec
+            self._parts.metrics.name_stream(stream_id, spec.name)
 
     def tend(self) -> bytes:
         """Once a second: new policies and effort to all streams, blind time counted, series of gone streams dropped; the metrics page."""

@@ -100,6 +100,15 @@ def test_the_version_is_that_of_the_package() -> None:
     assert project["version"] == VERSION
 
 
+def test_a_stream_has_one_name_the_last() -> None:
+    metrics = Metrics()
+    metrics.name_stream("s1", "Lobby")
+    metrics.name_stream("s2", "Hall")
+    metrics.name_stream("s1", "Lobby, north")
+    names = [line for line in metrics.expose().decode().splitlines() if line.startswith("vigil_stream_info{")]
+    assert names == ['vigil_stream_info{name="Hall",stream="s2"} 1.0', 'vigil_stream_info{name="Lobby, north",stream="s1"} 1.0']
+
+
 def test_a_gauge_is_read_back_from_a_page() -> None:
     metrics = Metrics()
     assert read_gauge(metrics.expose(), "vigil_engine_capacity_fps") is None
