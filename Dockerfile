@@ -80,7 +80,8 @@ WORKDIR /tmp
 VOLUME ["/data", "/cache"]
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=15m --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['VIGIL_PORT'] + '/readyz', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; \
+r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['VIGIL_PORT'] + '/readyz', timeout=4)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["vigil"]
 CMD ["serve"]
@@ -111,7 +112,8 @@ WORKDIR /tmp
 VOLUME ["/data", "/cache"]
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ['VIGIL_PORT'] + '/readyz', timeout=4)"]
+    CMD ["python", "-c", "import os, urllib.request as r; \
+r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['VIGIL_PORT'] + '/readyz', timeout=4)"]
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["vigil"]
 CMD ["serve"]

@@ -6,7 +6,7 @@ A deleted stream's series go with `forget_stream`. docs/metrics.md is generated 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics, generate_latest
 
@@ -106,6 +106,16 @@ class Metrics:
             counted.labels(stream_id)
         for cause in DROP_CAUSES:
             self.frames_dropped.labels(stream_id, cause)
+
+    def begin_alerts(self, stream_id: str, policies: Iterable[tuple[str, str]]) -> None:
+        """What policies (name, severity) may raise on a stream. Of those it has no more, only what was counted stays."""
+        wanted = {(stream_id, name, severity) for name, severity in policies}
+        for sample in next(iter(self.alerts.collect())).samples:
+            labels = tuple(sample.labels.values())
+            if labels[0] == stream_id and labels not in wanted and not sample.value:
+                self.alerts.remove(*labels)
+        for labels in wanted:
+            self.alerts.labels(*labels)
 
     def name_stream(self, stream_id: str, name: str) -> None:
         """What it is called from now on."""

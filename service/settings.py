@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+_ADVERTISED = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):([1-9][0-9]{0,4})")
 _APPLICATION = re.compile(r"rtmps?://[^\s/?#@]+/[A-Za-z0-9_.-]+")
 
 
@@ -53,7 +54,8 @@ class Settings(BaseSettings):
     )
     allow_hosts: tuple[str, ...] = Field(
         (),
-        description="Names the API answers to besides localhost and addresses, such as vigil.example.com; JSON list. Set behind a proxy.",
+        description="Names the API answers to besides localhost and addresses, such as vigil.example.com; JSON list. Set behind a proxy; "
+        "keep the name by which Prometheus and the media server ask, which is vigil in docker-compose.yml.",
     )
     allow_origins: tuple[str, ...] = Field(
         (), description="Other sites' pages that may use the API, such as https://desk.example.com; JSON list. Empty: our own page only."
@@ -86,6 +88,13 @@ class Settings(BaseSettings):
     save_every_s: float = Field(1.0, gt=0, description="How often a stream's state is written behind to Redis.")
     log_level: str = Field("info", pattern="^(debug|info|warning|error)$", description="Least level that is logged.")
     log_json: bool = Field(False, description="JSON lines for a log collector instead of readable text.")
+
+    @field_validator("advertise")
+    @classmethod
+    def _is_reached(cls, address: str | None) -> str | None:
+        if address is not None and ((found := _ADVERTISED.fullmatch(address)) is None or int(found[1]) > 65535):
+            raise ValueError("expected host:port at which Prometheus reaches this API, such as vigil:8000")
+        return address
 
     @field_validator("push_url", "push_play_url")
     @classmethod

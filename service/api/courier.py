@@ -90,7 +90,7 @@ class Courier:
         for webhook_id, channel in list(self._channels.items()):
             if webhook_id not in wanted:
                 channel.stop()
-            if not channel.is_running and not (channel.is_disabled and webhook_id in wanted):
+            if channel.may_begin_anew or (webhook_id not in wanted and not channel.is_running):
                 del self._channels[webhook_id]
                 _forget(self._metrics, webhook_id)
         fresh = [webhook for webhook in wanted.values() if webhook.id not in self._channels]

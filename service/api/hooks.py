@@ -1,10 +1,11 @@
 """What media servers ask of Vigil about pushed streams: may this one publish, may this one play, and who stopped. Routes and answers.
 
-Every hook carries the operator's token. A 2xx answer lets the client go on, any other refuses it. Which session publishes is kept in
-the stream's spec, so that its worker, whichever it is, starts and stops to read.
+Every hook carries the operator's token: as the password of HTTP Basic authentication, whoever the user, or in the query where a server
+cannot do that (addresses get into logs). A 2xx answer lets the client go on, any other refuses it. Which session publishes is kept in the
+stream's spec, so that its worker, whichever it is, starts and stops to read.
 """
 
-import asyncio
+import base64
 import re
 from collections.abc import Callable, Mapping
 from typing import Literal, get_args
@@ -12,6 +13,7 @@ from typing import Literal, get_args
 import structlog
 from fastapi import APIRouter, Query, Request
 from msgspec.structs import replace
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from service.api.admission import asks, full_engine
@@ -37,14 +39,17 @@ from service.types import Push, StreamSpec, StreamStatus
 
 log = structlog.get_logger()
 
-Outcome = Literal["accepted", "wrong_key", "unknown_stream", "full", "busy", "ended", "play_accepted", "play_refused", "wrong_token"]
+Outcome = Literal[
+    "accepted", "no_key", "wrong_key", "unknown_stream", "full", "busy", "ended", "play_accepted", "play_refused", "wrong_token"
+]  # fmt: skip
 Read = Callable[[bytes], Ask]
 
 TRIES = 8
 REPLACES: frozenset[Server] = frozenset({"mediamtx"})  # a publisher that comes back takes the place of its dead connection at once
 TELLS_ALL: frozenset[Server] = frozenset({"nginx-rtmp"})  # also of the end of a session that it refused because another publishes
 REFUSALS: Mapping[Outcome, tuple[int, str]] = {
-    "wrong_token": (403, "this hook does not carry VIGIL_HOOK_TOKEN as ?token="),
+    "wrong_token": (403, "this hook does not carry VIGIL_HOOK_TOKEN, as the password of HTTP Basic authentication or as ?token="),
+    "no_key": (401, "this stream asks for its key"),
     "wrong_key": (403, "this is not the stream's key"),
     "unknown_stream": (404, "there is no pushed stream of this name"),
     "full": (429, "the engine holds no more streams"),
@@ -52,7 +57,7 @@ REFUSALS: Mapping[Outcome, tuple[int, str]] = {
     "play_refused": (403, "only Vigil plays pushed streams"),
 }
 _STREAM_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_TOKEN = Query("", description="VIGIL_HOOK_TOKEN")
+_TOKEN = Query("", description="VIGIL_HOOK_TOKEN, unless it comes as the password of HTTP Basic authentication")
 
 
 def hook_routes(context: Context) -> APIRouter:
@@ -94,13 +99,14 @@ class Door:
     async def ask(self, request: Request, server: Server, token: str, read: Read) -> Response:
         """200, or the problem that says why not."""
         expected = self._context.settings.hook_token
-        if expected is None or not same(token, expected.get_secret_value()):
+        given = token or _basic_password(request.headers.get("authorization", ""))
+        if expected is None or not same(given, expected.get_secret_value()):
             raise self._refusal(server, "wrong_token")
         try:
             ask = read(await request.body())
         except ValueError as error:
             raise ApiError(400, "unreadable_hook", str(error)) from None
-        outcome = await asyncio.to_thread(self._decide, server, ask)
+        outcome = await run_in_threadpool(self._decide, server, ask)
         if outcome is not None and outcome in REFUSALS:
             raise self._refusal(server, outcome, ask)
         if outcome is not None:
@@ -108,10 +114,9 @@ class Door:
         return Response(status_code=200)
 
     def _refusal(self, server: Server, outcome: Outcome, ask: Ask | None = None) -> ApiError:
-        """401 where no key came: some clients send theirs only when asked."""
         self._count(server, outcome, ask.stream_id if ask else "")
         status, detail = REFUSALS[outcome]
-        return ApiError(401 if outcome == "wrong_key" and ask and not ask.key else status, outcome, detail)
+        return ApiError(status, outcome, detail)
 
     def _count(self, server: Server, outcome: Outcome, stream_id: str) -> None:
         """A name that is no stream's may be anything, a key in the wrong place too: it is not logged."""
@@ -141,6 +146,8 @@ class Door:
             spec = self._pushed(ask)
             if spec is None or spec.push is None:
                 return "unknown_stream"
+            if not ask.key:
+                return "no_key"  # some clients send theirs only when asked
             if not fits(ask.key, spec.push.key_hash):
                 return "wrong_key"
             if not ask.session:
@@ -183,6 +190,17 @@ class Door:
             return None
         spec = self._context.store.get_stream(ask.stream_id)
         return spec if spec is not None and spec.push is not None else None
+
+
+def _basic_password(authorization: str) -> str:
+    """Empty when there is none."""
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).decode("utf-8", "replace").partition(":")[2]
+    except ValueError:
+        return ""
 
 
 def _contended() -> ApiError:

@@ -71,10 +71,14 @@ class StreamCreate(BaseModel):
 
 
 def default_name(url: str, stream_id: str) -> str:
-    """Host and path: no user, no query. What has no address of its own is pushed: its id then, shortened."""
+    """Host and path: no user, no query. The last part of an RTMP address is often its key, and what is pushed has no address of its own:
+    the first characters of the id tell these from each other."""
     if not url:
         return f"push {stream_id[:4]}"
     parts = urlsplit(url)
+    if parts.scheme in ("rtmp", "rtmps"):
+        application = parts.path.rstrip("/").rpartition("/")[0]
+        return f"{parts.hostname or ''}{application}"[:75] + f" {stream_id[:4]}"
     return f"{parts.hostname or ''}{parts.path}"[:80]
 
 

@@ -26,8 +26,8 @@ Every error is `application/problem+json` (RFC 9457) with a `code` for programs 
 `internal` 500, `state_unavailable` 503 with Retry-After.
 Times ending in `_at_s`, and `since_s` of a stream, are Unix seconds; `media_s` and other `_s` are seconds of the stream's own clock.
 Secrets in stream addresses (user info, query values) and keys of pushed streams are never shown again.
-Media servers ask `/v1/hooks/...` with the operator's token: 200 lets their client go on. `wrong_token` 403, `wrong_key` 403, or 401 when
-none came, `play_refused` 403, `unknown_stream` 404, `busy` 409 and `full` 429 refuse it; so does `unreadable_hook` 400."""
+Media servers ask `/v1/hooks/...` with the operator's token: 200 lets their client go on. `wrong_token` 403, `wrong_key` 403, `no_key` 401,
+`play_refused` 403, `unknown_stream` 404, `busy` 409 and `full` 429 refuse it; so does `unreadable_hook` 400."""
 
 
 def documented(status: int, body: type[msgspec.Struct] | None, *problems: int) -> dict[str, Any]:

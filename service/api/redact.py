@@ -1,6 +1,7 @@
-"""Takes the secrets out of a stream URL before anyone sees it: user info and every value in the query. Pure."""
+"""Takes the secrets out of a URL before anyone sees it: user info and every value in the query, of a webhook the path too. Pure."""
 
 import re
+from collections.abc import Callable
 from urllib.parse import urlsplit, urlunsplit
 
 HIDDEN = "***"
@@ -18,9 +19,19 @@ def redact_url(url: str) -> str:
     return urlunsplit((parts.scheme, netloc, parts.path, _hide_values(parts.query), ""))
 
 
-def redact_text(text: str) -> str:
+def redact_webhook(url: str) -> str:
+    """`https://user:pw@host/services/T0/s3cret` -> `https://host/***`: many receivers are told from others by their path alone."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return HIDDEN
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}/{HIDDEN}" if parts.path.strip("/") or parts.query else f"{parts.scheme}://{host}"
+
+
+def redact_text(text: str, redact: Callable[[str], str] = redact_url) -> str:
     """Redact every URL inside a sentence, such as a decoder's message."""
-    return _URL.sub(lambda match: redact_url(match.group()), text)
+    return _URL.sub(lambda match: redact(match.group()), text)
 
 
 def _hide_values(query: str) -> str:

@@ -67,8 +67,9 @@ class Channel:
         self._poster = poster
         self._metrics = metrics
         self._pace = pace
-        self._cursor = self._scanned = state.cursor
+        self._cursor = self._scanned = self._stored_cursor = state.cursor
         self._told_backlog = state.backlog
+        self._ended_at_s = 0.0
         self._waiting: deque[_Due] = deque()
         self._unwritten: dict[str, str | int | float] = {}
         self._backoff = Backoff(pace.first_wait_s, pace.max_wait_s, random.Random())
@@ -83,6 +84,13 @@ class Channel:
     def is_running(self) -> bool:
         """Does its thread live?"""
         return self._thread.is_alive()
+
+    @property
+    def may_begin_anew(self) -> bool:
+        """Is another to take its place? Not where the receiver is gone for good; after an error of its own not before `max_wait_s`."""
+        if self.is_running or self.is_disabled:
+            return False
+        return self._stopping.is_set() or time.monotonic() >= self._ended_at_s + self._pace.max_wait_s
 
     def start(self) -> None:
         """Deliver from now on, unless the receiver is gone for good."""
@@ -105,6 +113,12 @@ class Channel:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        try:
+            self._work()
+        finally:
+            self._ended_at_s = time.monotonic()
+
+    def _work(self) -> None:
         is_away = False
         while not self._stopping.is_set():
             self._woken.clear()
@@ -162,9 +176,17 @@ class Channel:
         self._write()
 
     def _write(self) -> bool:
-        if self._unwritten and self._shelf.note(self._webhook.id, self._holder, self._unwritten):
-            self._unwritten = {}
-        return not self._unwritten
+        """What another process did while this one was asleep stands: a channel that finds its place moved ends, the next begins there."""
+        if not self._unwritten:
+            return True
+        noted = self._shelf.note(self._webhook.id, self._holder, self._unwritten, self._stored_cursor)
+        if noted == "noted":
+            self._stored_cursor, self._unwritten = self._cursor, {}
+        elif noted == "moved":
+            log.info("webhook_taken_over", webhook=self._webhook.id, after=self._stored_cursor)
+            self.is_disabled = False
+            self._stopping.set()
+        return noted == "noted"
 
     # ---- one event ----------------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,6 @@ def retry_after_s(header: str | None, now_s: float) -> float:
         return min(float(header), MAX_RETRY_AFTER_S)
     try:
         until = parsedate_to_datetime(header)
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0
     return min(max(0.0, until.replace(tzinfo=until.tzinfo or UTC).timestamp() - now_s), MAX_RETRY_AFTER_S)

@@ -12,7 +12,7 @@ from service.api.courier import MAX_TESTS, Courier
 from service.api.inputs import WebhookCreate
 from service.api.openapi import documented
 from service.api.problem import ApiError
-from service.api.redact import redact_text, redact_url
+from service.api.redact import redact_text, redact_webhook
 from service.api.streams import check_address, check_policies
 from service.api.views import WebhooksView, WebhookTestView, WebhookView, answer
 from service.api.webhook_signing import new_secret, verdict
@@ -98,14 +98,14 @@ def _check(context: Context, body: WebhookCreate) -> None:
 def _view(webhook: Webhook, state: WebhookState, secret: str | None = None) -> WebhookView:
     return WebhookView(
         id=webhook.id,
-        url=redact_url(webhook.url),
+        url=redact_webhook(webhook.url),
         name=webhook.name,
         severities=webhook.severities,
         policies=webhook.policies,
         streams=webhook.streams,
         created_at_s=webhook.created_at_s,
         last_delivery_at_s=state.last_delivery_at_s,
-        last_error=redact_text(state.last_error),
+        last_error=redact_text(state.last_error, redact_webhook),
         backlog=state.backlog,
         disabled=state.disabled,
         secret=secret,

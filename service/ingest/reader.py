@@ -85,7 +85,6 @@ class StreamReader:
         self._stopping = threading.Event()
         self._source: LiveSource | None = None
         self._stale_edge: str | None = None
-        self._state: StreamState = "pending"
         self._live_since_s: float | None = None
         self._been_live = False
         self._failures: list[StreamCode] = []
@@ -201,6 +200,4 @@ class StreamReader:
         return allowed is not None and self._failures.count(error.code) >= allowed
 
     def _enter(self, state: StreamState, code: StreamCode | None = None, message: str = "") -> None:
-        self._state = state
-        self._metrics.set_stream_state(self._spec.id, state)
         self._on_state(state, code, message)

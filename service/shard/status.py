@@ -31,12 +31,6 @@ class StatusBoard:
     def state(self) -> StreamState:
         return self._status.state
 
-    def reconnecting_s(self, code: StreamCode) -> float:
-        """How long the source has been gone, when `code` is why; else 0."""
-        with self._lock:
-            is_why = (self._status.state, self._status.code) == ("reconnecting", code)
-            return time.time() - self._status.since_s if is_why else 0.0
-
     def own(self, epoch: int) -> None:
         """A new epoch began."""
         with self._lock:

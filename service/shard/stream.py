@@ -16,8 +16,8 @@ from service.ingest.address import AddressGuard
 from service.ingest.backoff import ConnectBudget
 from service.ingest.effort import FULL_EFFORT, Effort
 from service.ingest.mailbox import Mailbox
-from service.ingest.pushed import GONE, as_played, media_server_guard
-from service.ingest.reader import StreamReader
+from service.ingest.pushed import GONE, Presence, answers, as_played, is_gone, media_server_guard
+from service.ingest.reader import OnState, StreamReader
 from service.metrics import Metrics
 from service.policy import PolicySet
 from service.settings import Settings
@@ -37,7 +37,6 @@ from service.types import Frame, StreamSpec, StreamState
 log = structlog.get_logger()
 
 IDLE_S = 0.1
-UNPUBLISHED_AFTER_S = 30.0  # so long no such stream at the media server: its word that the publisher stopped was lost
 AWAITED: tuple[StreamState, str] = ("pending", "waits for its publisher")
 STOPPED: tuple[StreamState, str] = ("ended", "its publisher stopped")
 
@@ -85,8 +84,12 @@ class OwnedStream:
         self._stopping = stopping
         self._spec, self._policies = wishes.spec, wishes.policies
         self._epoch = parts.store.claim(self._spec.id)
-        board.take_over(parts.store.get_status(self._spec.id))
+        last = parts.store.get_status(self._spec.id)
+        board.take_over(last)
         board.own(self._epoch)
+        if is_gone(last):
+            board.report("ended", None, GONE)
+        self._presence = self._new_presence(was_gone=is_gone(last))
         self._gauges = GraphGauges(self._spec.id, parts.metrics)
         self._publisher = Publisher(parts.store, self._spec.id, self._epoch, parts.settings.save_every_s, parts.metrics)
         self._readers: list[StreamReader] = []
@@ -201,14 +204,13 @@ class OwnedStream:
 
     def _idle(self) -> None:
         """No frame came. A reader that is through (ended, failed) leaves the stream waiting for a patch, or for its publisher."""
-        if self._spec.push and self._board.reconnecting_s("not_found") > UNPUBLISHED_AFTER_S:
-            self._wait_for_publisher("ended", GONE)
         if self._waits_as:
             self._board.report(self._waits_as[0], None, self._waits_as[1])
+        if self._waits_as or self._presence.is_gone:
             self._gauges.rest()
         if not self._mailbox.closed:
             return
-        if self._board.state not in ("ended", "failed"):
+        if self._presence.is_gone or self._board.state not in ("ended", "failed"):
             raise ReaderCrashedError(f"the reader of stream {self._spec.id} ended without a word")
         self._gauges.rest()
         self._stopping.wait(IDLE_S)
@@ -232,13 +234,18 @@ class OwnedStream:
     # ---- what users want ----------------------------------------------------------------------------------------------------
 
     def _follow_wishes(self) -> None:
-        """Take over a patch between two frames; only another URL, publisher or frame rate needs a new reader."""
+        """Take over a patch between two frames; only another URL, publisher or frame rate needs a new reader.
+
+        While the publisher is gone every patch does: it may be the same session, come again.
+        """
         wanted, policies = self._wishes.spec, self._wishes.policies
         if wanted is self._spec and policies is self._policies:
             return
         before, self._spec, self._policies = self._spec, wanted, policies
         self._apply_wishes(self._analysis)
-        if _read_as(wanted) != _read_as(before) or (self._waits_as and wanted is not before):
+        if _publisher(wanted) != _publisher(before):
+            self._presence = self._new_presence()
+        if _read_as(wanted) != _read_as(before) or (self._presence.is_gone and wanted is not before):
             self._stop_reader()
             self._start_reader(self._analysis.media_s)
 
@@ -263,13 +270,12 @@ class OwnedStream:
     def _wanted_policies(self) -> PolicySet:
         """Those the stream asked for, their alerts counted from 0."""
         policies = self._policies.only(self._spec.policies)
-        for policy in policies.policies:
-            self._parts.metrics.alerts.labels(self._spec.id, policy.name, policy.severity)
+        self._parts.metrics.begin_alerts(self._spec.id, ((policy.name, policy.severity) for policy in policies.policies))
         return policies
 
     def _start_reader(self, media_s: float) -> None:
         """Or wait, while nobody publishes a pushed stream."""
-        if self._spec.push and self._spec.push.publisher is None:
+        if self._spec.push and _publisher(self._spec) is None:
             self._wait_for_publisher(*(STOPPED if self._analysis.seq else AWAITED))
             return
         self._waits_as = None
@@ -285,9 +291,15 @@ class OwnedStream:
     def _new_reader(self, media_s: float) -> StreamReader:
         """The guard that holds for users' addresses lets pushed streams pass, to the media server only."""
         parts, spec, guard = self._parts, self._spec, self._parts.guard
+        on_state: OnState = self._board.report
         if spec.push is not None:
-            spec, guard = as_played(spec, parts.settings), media_server_guard(parts.settings)
-        return StreamReader(spec, parts.settings, guard, self._mailbox, self._board.report, parts.metrics, media_s, budget=parts.budget)
+            spec, guard, on_state = as_played(spec, parts.settings), media_server_guard(parts.settings), self._presence.report
+        return StreamReader(spec, parts.settings, guard, self._mailbox, on_state, parts.metrics, media_s, budget=parts.budget)
+
+    def _new_presence(self, *, was_gone: bool = False) -> Presence:
+        """Of the publisher of now, if this is a pushed stream."""
+        url, guard = as_played(self._spec, self._parts.settings).url, media_server_guard(self._parts.settings)
+        return Presence(self._board.report, lambda: answers(url, guard), is_gone=was_gone)
 
     def _stop_reader(self) -> None:
         for reader in self._readers[-1:]:
@@ -341,7 +353,12 @@ class OwnedStream:
 
 def _read_as(spec: StreamSpec) -> tuple[object, ...]:
     """What a reader begins with."""
-    return spec.url, spec.fps, spec.push and spec.push.publisher
+    return spec.url, spec.fps, _publisher(spec)
+
+
+def _publisher(spec: StreamSpec) -> str | None:
+    """The session that pushes the stream, as far as Vigil was told."""
+    return spec.push.publisher if spec.push else None
 
 
 def _eased(effort: Effort, asked_fps: float | None) -> str:

@@ -165,7 +165,7 @@ class Supervisor:
         for stream_id in [stream for stream, owner in self._owners.items() if owner == child.job.name]:
             try:
                 status = self._store.get_status(stream_id) or StreamStatus(stream_id, "pending", time.time())
-                if status.state in ("ended", "failed"):
+                if _rests(self._specs[stream_id], status):
                     continue
                 message = "its worker process is started again"
                 self._store.put_status(replace(status, state="reconnecting", since_s=time.time(), epoch=0, fps=0.0, message=message))
@@ -213,3 +213,9 @@ class Supervisor:
             self._store.drop_target(self._target)
         except RedisError as error:
             log.warning("redis_gone", error=str(error))
+
+
+def _rests(spec: StreamSpec, status: StreamStatus) -> bool:
+    """Nobody misses its worker: it is over, or waits for its publisher."""
+    waits = status.state == "pending" and spec.push is not None and spec.push.publisher is None
+    return waits or status.state in ("ended", "failed")

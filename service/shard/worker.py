@@ -55,13 +55,18 @@ class Worker:
             self._parts.metrics.name_stream(stream_id, spec.name)
 
     def tend(self) -> bytes:
-        """Once a second: new policies and effort to all streams, blind time counted, series of gone streams dropped; the metrics page."""
+        """Once a second: new policies and effort to all streams, blind time counted; the metrics page.
+
+        The series of streams that this worker no longer owns (taken from it, or fenced by another's) are dropped: their owner counts them.
+        """
         self._weigh()
         if self._policies.refresh():
             for keeper in self._keepers.values():
                 keeper.policies = self._policies.current
         for keeper in self._keepers.values():
             keeper.count_blind()
+        for stream_id in [stream_id for stream_id, keeper in self._keepers.items() if not keeper.is_running]:
+            self._leaving.append(self._keepers.pop(stream_id))
         gone = [keeper for keeper in self._leaving if not keeper.is_running]
         self._leaving = [keeper for keeper in self._leaving if keeper.is_running]
         for keeper in gone:

@@ -105,10 +105,13 @@ return 1
 """
 
 NOTE_WEBHOOK = """
--- KEYS lease, webhooks, the webhook   ARGV holder, id, field, value ...
-if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then return 0 end
-redis.call('HSET', KEYS[3], unpack(ARGV, 3))
-return 1
+-- KEYS lease, webhooks, the webhook   ARGV holder, id, cursor before, cursor now, field, value ...
+-- A call whose answer was lost comes again: the cursor stands where it goes.
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('HEXISTS', KEYS[2], ARGV[2]) == 0 then return 'refused' end
+local cursor = redis.call('HGET', KEYS[3], 'cursor')
+if cursor ~= ARGV[3] and cursor ~= ARGV[4] then return 'moved' end
+redis.call('HSET', KEYS[3], 'cursor', ARGV[4], unpack(ARGV, 5))
+return 'noted'
 """
 
 HOLD_LEASE = """

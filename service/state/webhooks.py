@@ -6,6 +6,7 @@ The secret is stored as it is, since signing needs it. Blocking, like `store.py`
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +19,7 @@ from service.types import Alert, Severity
 
 MAX_WEBHOOKS = 32
 LOG_CHUNK = 100
+Noted = Literal["noted", "refused", "moved"]
 _PLACE = re.compile(r"\d+-\d+")
 
 
@@ -143,10 +145,12 @@ class WebhookShelf:
         last = self._redis.xrevrange(self._log, count=1)
         return text(last[0][0]) if last else after
 
-    def note(self, webhook_id: str, holder: str, fields: Mapping[str, str | int | float]) -> bool:
-        """Set fields of its state; False when `holder` has no lease or the webhook is gone."""
+    def note(self, webhook_id: str, holder: str, fields: Mapping[str, str | int | float], cursor: str) -> Noted:
+        """Set fields of its state, which `holder` last saw at `cursor`. Refused without the lease, or when the webhook is gone."""
         names = [keys.WEBHOOK_LEASE, keys.WEBHOOKS, keys.webhook(webhook_id)]
-        return bool(self._note(keys=names, args=[holder, webhook_id, *(part for pair in fields.items() for part in pair)]))
+        args = [holder, webhook_id, cursor, fields.get("cursor", cursor), *(part for pair in fields.items() for part in pair)]
+        noted: Noted = msgspec.convert(text(self._note(keys=names, args=args)), Noted)
+        return noted
 
     # ---- who delivers -------------------------------------------------------------------------------------------------------
 

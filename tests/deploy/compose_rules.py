@@ -116,7 +116,7 @@ def grafana_asks_who_it_is(tree: Tree) -> Iterator[str]:
 def mediamtx_asks_vigil(tree: Tree) -> Iterator[str]:
     given = tree["services"]["mediamtx"]["environment"]
     token = tree["services"]["vigil"]["environment"]["VIGIL_HOOK_TOKEN"]
-    if given.get("MTX_AUTHHTTPADDRESS") != f"http://vigil:8000/v1/hooks/mediamtx/auth?token={token}":
+    if given.get("MTX_AUTHHTTPADDRESS") != f"http://vigil:{token}@vigil:8000/v1/hooks/mediamtx/auth":
         yield f"mediamtx asks {given.get('MTX_AUTHHTTPADDRESS')} who may publish"
     if given.get("VIGIL_HOOK_TOKEN") != token:
         yield "mediamtx's hook has another token than Vigil"

@@ -18,7 +18,11 @@ def served() -> set[str]:
 
 
 def asked() -> set[str]:
-    found = (re.findall(r"http://vigil:8000(/[\w./-]+)", text) for path in ASKING for text in strings(yaml.safe_load(path.read_text())))
+    found = (
+        re.findall(r"http://(?:vigil:[^@]+@)?vigil:8000(/[\w./-]+)", text)
+        for path in ASKING
+        for text in strings(yaml.safe_load(path.read_text()))
+    )
     return {address for addresses in found for address in addresses}
 
 

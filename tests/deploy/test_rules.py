@@ -161,6 +161,13 @@ def test_an_unchanged_rule_passes_in_the_same_surroundings(tmp_path: Path) -> No
         ("switched|switched_model|kept", "switched|switched_model", "engine.yml"),
         ("by (shard, instance, le)", "by (le)", "engine.yml"),
         ('{call="publish"}', "{}", "delivery.yml"),
+        (
+            "clamp_max(sum by (shard, instance, stream) (rate(vigil_blind_seconds_total[5m])), 1)",
+            "sum by (shard, instance, stream) (rate(vigil_blind_seconds_total[5m]))",
+            "streams.yml",
+        ),
+        (" unless stream:vigil_stream_state:failed == 1", "", "streams.yml"),
+        ("(webhook:vigil_webhook_backlog:max > bool 0)", "(webhook:vigil_webhook_backlog:max >= bool 0)", "delivery.yml"),
         ("wrong_key|wrong_token", "wrong_key", "delivery.yml"),
         ('outcome!="delivered"', 'outcome="failed"', "delivery.yml"),
         ("(instance:vigil_up:min == 1)", "(instance:vigil_up:min)", "service.yml"),

@@ -50,6 +50,21 @@ def test_exactly_one_state_of_a_stream_is_one() -> None:
     assert len(lines) == 7
 
 
+def test_of_policies_that_a_stream_has_no_more_only_what_was_counted_stays() -> None:
+    metrics = Metrics()
+    metrics.begin_alerts("s2", [("knife", "high")])
+    metrics.begin_alerts("s1", [("knife", "high"), ("fire", "critical")])
+    metrics.alerts.labels("s1", "fire", "critical").inc()
+    for number in range(3):
+        metrics.begin_alerts("s1", [(f"p{number}", "low")])
+    lines = [line for line in metrics.expose().decode().splitlines() if line.startswith("vigil_alerts_total{")]
+    assert sorted(lines) == [
+        'vigil_alerts_total{policy="fire",severity="critical",stream="s1"} 1.0',
+        'vigil_alerts_total{policy="knife",severity="high",stream="s2"} 0.0',
+        'vigil_alerts_total{policy="p2",severity="low",stream="s1"} 0.0',
+    ]
+
+
 def test_a_forgotten_stream_leaves_no_series_and_others_stay() -> None:
     metrics = Metrics()
     for stream in ("s1", "s2"):

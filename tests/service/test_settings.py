@@ -29,9 +29,24 @@ def test_a_variable_is_read_once_and_cannot_be_changed_after(monkeypatch: pytest
 
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
-    [("port", "70000", "less than or equal to 65535"), ("workers", "-1", "greater than or equal to 0"), ("log_level", "loud", "pattern")],
+    [
+        ("port", "70000", "less than or equal to 65535"),
+        ("workers", "-1", "greater than or equal to 0"),
+        ("log_level", "loud", "pattern"),
+        ("advertise", "vigil", "expected host:port"),
+        ("advertise", "http://vigil:8000", "expected host:port"),
+        ("advertise", "vigil:8000/metrics", "expected host:port"),
+        ("advertise", "vigil:65536", "expected host:port"),
+        ("advertise", "vigil:0", "expected host:port"),
+        ("advertise", "", "expected host:port"),
+    ],
 )
 def test_a_wrong_value_fails_at_birth(monkeypatch: pytest.MonkeyPatch, name: str, value: str, sentence: str) -> None:
     monkeypatch.setenv(f"VIGIL_{name.upper()}", value)
     with pytest.raises(ValidationError, match=sentence):
         Settings()
+
+
+@pytest.mark.parametrize("address", ["vigil:8000", "10.0.0.7:80", "[fd00::7]:65535", "cam-1.example.com:8000"])
+def test_an_address_to_be_reached_at_is_host_and_port(address: str) -> None:
+    assert Settings(advertise=address).advertise == address

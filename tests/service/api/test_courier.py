@@ -5,6 +5,7 @@ import dataclasses
 import json
 import socket
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from service.api.webhook_channel import Pace
 from service.api.webhook_signing import new_secret
 from service.ingest.address import AddressGuard, parse_networks
 from service.metrics import Metrics
+from service.state.embedded import EmbeddedServer
 from service.state.store import Store
 from service.state.webhooks import WebhookShelf
 from tests.servers.silent import SilentServer
@@ -40,6 +42,13 @@ from tests.service.api.couriers import (
 
 ROOT = Path(__file__).parents[3]
 FAILS = Answer(500)
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """Of its own: the courier of the API that runs for the other tests would deliver too."""
+    with EmbeddedServer.start() as server:
+        yield server.url
 
 
 def test_what_happens_to_alerts_is_sent_in_order_and_signed(

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from service.ingest.address import AddressGuard, Endpoint
 from service.metrics import Metrics
 from service.state.embedded import EmbeddedServer
 from service.state.store import Store
@@ -21,6 +23,25 @@ from tests.service.api.couriers import alerts_of, delivering, eventually, ids_of
 
 ROOT = Path(__file__).parents[3]
 REFUSED = Answer(500)
+
+
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """Of its own: the courier of the API that runs for the other tests would deliver too."""
+    with EmbeddedServer.start() as server:
+        yield server.url
+
+
+class FaultyGuard(AddressGuard):
+    """Has an error of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_at_s: list[float] = []
+
+    def resolve(self, url: str) -> Endpoint:
+        self.asked_at_s.append(time.monotonic())
+        raise RuntimeError(url)
 
 
 def test_while_redis_is_away_nothing_is_lost_or_sent_twice(receiver: WebhookReceiver) -> None:
@@ -42,6 +63,57 @@ def test_while_redis_is_away_nothing_is_lost_or_sent_twice(receiver: WebhookRece
             eventually(lambda: state(shelf).cursor == shelf.read_log("0-0").end)
         shelf.close()
         store.close()
+
+
+def test_a_receiver_whose_date_is_beyond_all_calendars_is_tried_as_any_other(
+    shelf: WebhookShelf, receiver: WebhookReceiver, actor: Actor
+) -> None:
+    put_webhook(shelf, receiver.url)
+    receiver.script.append(Answer(503, {"Retry-After": "Mon, 01 Jan 99999999999999 00:00:00 GMT"}))
+    metrics = Metrics()
+    with delivering(shelf, metrics=metrics):
+        actor.raise_alert("a1")
+        receiver.wait_for(2)
+        eventually(lambda: outcomes(metrics) == {"delivered": 1, "failed": 1, "gave_up": 0})
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_channel_that_dies_of_an_error_is_started_again_after_a_while(shelf: WebhookShelf, actor: Actor) -> None:
+    guard = FaultyGuard()
+    put_webhook(shelf, "http://desk.example.com/hook")
+    with delivering(shelf, guard=guard, max_wait_s=0.6):
+        actor.raise_alert("a1")
+        eventually(lambda: len(guard.asked_at_s) == 3)
+    assert min(later - earlier for earlier, later in itertools.pairwise(guard.asked_at_s)) >= 0.6
+
+
+def test_a_courier_that_slept_while_another_delivered_sets_nothing_back(
+    redis_url: str, shelf: WebhookShelf, receiver: WebhookReceiver, actor: Actor
+) -> None:
+    put_webhook(shelf, receiver.url)
+    receiver.script.append(REFUSED)
+    with subprocess.Popen([sys.executable, "-m", courier_module, redis_url], cwd=ROOT) as sleeper:
+        try:
+            eventually(lambda: shelf.all() and not shelf.hold_lease("nobody", 0.001))
+            receiver.usual = Answer(delay_s=0.5)
+            actor.raise_alert("a1")
+            receiver.wait_for(2)
+            os.kill(sleeper.pid, signal.SIGSTOP)
+            receiver.usual = Answer()
+            with delivering(shelf):
+                actor.raise_alert("a2")
+                actor.raise_alert("a3")
+                eventually(lambda: state(shelf).cursor == shelf.read_log("0-0").end)
+            end = state(shelf).cursor
+            os.kill(sleeper.pid, signal.SIGCONT)
+            cursors = [state(shelf).cursor for _ in range(40) if not time.sleep(0.025)]  # type: ignore[func-returns-value]
+            assert set(cursors) == {end}
+            actor.raise_alert("a4")
+            eventually(lambda: state(shelf).cursor == shelf.read_log("0-0").end != end)
+        finally:
+            sleeper.kill()
+    assert alerts_of(receiver.received)[-1] == "a4"
+    assert alerts_of(receiver.received).count("a2") == 1
 
 
 def test_the_next_courier_goes_on_where_the_last_one_stopped(shelf: WebhookShelf, receiver: WebhookReceiver, actor: Actor) -> None:

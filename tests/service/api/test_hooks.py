@@ -1,6 +1,10 @@
 """Pushed streams over HTTP: made with a key, and what media servers are answered, on a real server with a real Redis."""
 
+import base64
 import json
+import os
+import signal
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,6 +14,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from redis import Redis
 
 from service.api.push import fits
 from service.ingest.pushed import GONE
@@ -45,9 +50,11 @@ def key_of(stream: Mapping[str, Any]) -> str:
     return str(stream["publish"]["stream_key"].partition("?key=")[2])
 
 
-def nginx(client: httpx.Client, call: str, stream_id: str, key: str = "", session: str = "1", **fields: str) -> httpx.Response:
+def nginx(
+    client: httpx.Client, call: str, stream_id: str, key: str = "", session: str = "1", timeout: float = 10.0, **fields: str
+) -> httpx.Response:
     form = {"app": "live", "clientid": session, "call": call, "name": stream_id, "type": "live", "key": key, **fields}
-    return client.post(f"{NGINX}/{call}", params={"token": TOKEN}, data=form)
+    return client.post(f"{NGINX}/{call}", params={"token": TOKEN}, data=form, timeout=timeout)
 
 
 def mediamtx(client: httpx.Client, action: str, stream_id: str, key: str, session: str | None = "a-1", **fields: str) -> httpx.Response:
@@ -161,7 +168,7 @@ def test_only_pushed_streams_have_keys(pushing: httpx.Client) -> None:
 def test_a_pushed_stream_is_changed_and_deleted_as_any_other(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
     path = f"/v1/streams/{stream['id']}"
     assert pushing.patch(path, json={"name": "Anna", "fps": 5}).json()["name"] == "Anna"
-    assert pushing.patch(path, json={"name": None}).json()["name"] == stream["name"] == "mediamtx/live"
+    assert pushing.patch(path, json={"name": None}).json()["name"] == stream["name"] == f"push {stream['id'][:4]}"
     spec = store.get_stream(stream["id"])
     assert spec is not None
     play_key = spec.url.partition("?key=")[2]
@@ -181,6 +188,41 @@ def test_a_hook_without_the_operators_token_is_refused_and_counted(pushing: http
     before = counted(pushing, server, "wrong_token")
     problem(pushing.post(f"/v1/hooks/{path}", params={"token": token} if token else {}), 403, "wrong_token")
     assert counted(pushing, server, "wrong_token") == before + 1
+
+
+@pytest.mark.parametrize(
+    ("authorization", "is_let_in"),
+    [
+        (f"Basic {base64.b64encode(f'vigil:{TOKEN}'.encode()).decode()}", True),
+        (f"basic {base64.b64encode(f':{TOKEN}'.encode()).decode()}", True),
+        (f"Basic {base64.b64encode(f'{TOKEN}:vigil'.encode()).decode()}", False),
+        (f"Basic {base64.b64encode(TOKEN.encode()).decode()}", False),
+        (f"Bearer {TOKEN}", False),
+        (f"Basic vigil:{TOKEN}", False),
+        ("Basic \xe4", False),
+        ("Basic", False),
+    ],
+)
+@pytest.mark.parametrize("path", ["nginx-rtmp/publish", "node-media-server/notify", "mediamtx/auth", "mediamtx/unpublish"])
+def test_the_token_may_be_the_password_of_basic_authentication(
+    pushing: httpx.Client, path: str, authorization: str, is_let_in: bool
+) -> None:
+    headers = {"authorization": authorization.encode("latin-1")}
+    answer = pushing.post(f"/v1/hooks/{path}", headers=headers, content=b'{"action": "note"}')  # type: ignore[arg-type]
+    assert (answer.status_code != 403 or answer.json()["code"] != "wrong_token") == is_let_in
+
+
+def test_many_hooks_at_once_wait_for_a_frozen_redis_no_longer_than_one(redis_url: str, pushing: httpx.Client) -> None:
+    frozen = int(dict(Redis.from_url(redis_url).info("server"))["process_id"])
+    begun_s = time.monotonic()
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(30) as threads:
+            answers = list(threads.map(lambda number: nginx(pushing, "publish", "pushed", "x", str(number), timeout=30.0), range(30)))
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    assert {answer.status_code for answer in answers} == {503}
+    assert time.monotonic() - begun_s < 10.0
 
 
 def test_the_right_key_publishes_and_another_does_not(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
@@ -259,7 +301,9 @@ def test_mediamtx_may_ask_about_a_key_before_there_is_a_session(pushing: httpx.C
 
 
 def test_mediamtx_asks_for_credentials_when_none_came(pushing: httpx.Client, stream: dict[str, Any]) -> None:
-    problem(mediamtx(pushing, "publish", stream["id"], ""), 401, "wrong_key")
+    before = {outcome: counted(pushing, "mediamtx", outcome) for outcome in ("no_key", "wrong_key")}
+    problem(mediamtx(pushing, "publish", stream["id"], ""), 401, "no_key")
+    assert {outcome: counted(pushing, "mediamtx", outcome) - before[outcome] for outcome in before} == {"no_key": 1, "wrong_key": 0}
     problem(mediamtx(pushing, "publish", stream["id"], "", password="x", user="y"), 403, "wrong_key")
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.api.redact import redact_text, redact_url
+from service.api.redact import redact_text, redact_url, redact_webhook
 
 SECRETS = st.text("abcXYZ123!_~", min_size=6, max_size=12).map(lambda text: f"S3{text}")
 
@@ -22,6 +22,21 @@ SECRETS = st.text("abcXYZ123!_~", min_size=6, max_size=12).map(lambda text: f"S3
 )
 def test_what_is_shown_of_an_address(url: str, shown: str) -> None:
     assert redact_url(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://desk.example.com/services/T0/B0/s3cret", "https://desk.example.com/***"),
+        ("https://u:p@desk.example.com:8443/x?key=1#y", "https://desk.example.com:8443/***"),
+        ("https://desk.example.com?key=1", "https://desk.example.com/***"),
+        ("https://desk.example.com/", "https://desk.example.com"),
+        ("http://[::1", "***"),
+    ],
+)
+def test_of_a_webhook_only_the_origin_is_shown(url: str, shown: str) -> None:
+    assert redact_webhook(url) == shown
+    assert redact_text(f"cannot reach {url}", redact_webhook) == f"cannot reach {shown}"
 
 
 @given(user=SECRETS, password=SECRETS, key=SECRETS)

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from service.api.inputs import default_name
 from service.state.store import Store
 from tests.service.api.actor import Actor, made_stream
 
@@ -75,11 +76,28 @@ def test_over_capacity_is_429_with_retry_after_and_the_others_stay(api: httpx.Cl
     assert len(api.get("/v1/streams").json()["streams"]) == 3
 
 
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("", "push 5f1c"),
+        ("rtmp://u:p@media.example.com:1935/live/s3cret?token=x", "media.example.com/live 5f1c"),
+        ("rtmps://media.example.com/app/one/s3cret/", "media.example.com/app/one 5f1c"),
+        ("RTMP://media.example.com/s3cret", "media.example.com 5f1c"),
+        ("rtmp://media.example.com", "media.example.com 5f1c"),
+        (f"rtmp://media.example.com/{'a' * 90}/s3cret", f"media.example.com/{'a' * 57} 5f1c"),
+        ("https://u:p@media.example.com/hall/index.m3u8?token=x", "media.example.com/hall/index.m3u8"),
+    ],
+)
+def test_a_stream_without_a_name_is_called_by_its_address_but_never_by_its_key(url: str, name: str) -> None:
+    assert default_name(url, "5f1c2a9b04de") == name
+    assert len(name) <= 80
+
+
 def test_secrets_of_an_address_are_never_shown(api: httpx.Client) -> None:
     made = api.post("/v1/streams", json={"url": "rtmp://user:pa55@127.0.0.1/live/cam?key=s3cret&x"})
     answers = made.text + api.get("/v1/streams").text + api.get(made.headers["location"]).text
     assert made.json()["url"] == "rtmp://***@127.0.0.1/live/cam?key=***&***"
-    assert made.json()["name"] == "127.0.0.1/live/cam"
+    assert made.json()["name"] == f"127.0.0.1/live {made.json()['id'][:4]}"
     assert "pa55" not in answers
     assert "s3cret" not in answers
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from service.state.alerts import AlertFilter
+from service.types import Push, StreamSpec
 from tests.servers.process import wait_until
 from tests.service.shard.shard_process import ShardProcess, running_shard
 
@@ -51,6 +52,22 @@ def test_a_killed_worker_costs_its_streams_a_moment_and_no_second_alert(shard: S
     time.sleep(1.0)
     assert alerts_of(shard, stream) == first_alerts
     assert shard.status(stream).state == "live"
+
+
+def test_a_stream_that_waits_for_its_publisher_waits_on_when_its_worker_is_killed(shard: ShardProcess) -> None:
+    shard.store.put_stream(StreamSpec("awaited", "rtmp://127.0.0.1:9/live/awaited?key=k", "awaited", time.time(), push=Push("hash")))
+    waits = ("pending", "waits for its publisher")
+    wait_until(lambda: (shard.status("awaited").state, shard.status("awaited").message) == waits, "the stream to wait")
+    os.kill(shard.pid_of("worker-1"), signal.SIGKILL)
+    states = set[str]()
+
+    def is_owned_again() -> bool:
+        states.add(shard.status("awaited").state)
+        return shard.status("awaited").epoch == 2
+
+    wait_until(is_owned_again, "the next owner", LIVE_AGAIN_S)
+    shard.store.delete_stream("awaited")
+    assert states == {"pending"}
 
 
 def test_without_a_spare_a_killed_worker_is_started_afresh(folder: Path, redis_url: str, live_url: str) -> None:

@@ -1,55 +1,27 @@
 """A worker's streams: they come and go without a trace, patches reach them in flight, one bad stream harms no other."""
 
-import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace as replace_parts
 from pathlib import Path
 
 import psutil
 import pytest
 from msgspec.structs import replace
 
-from engines.fake import FakeEngine
 from service.ingest.address import AddressGuard, parse_networks
 from service.ingest.backoff import ConnectBudget
 from service.metrics import Metrics
 from service.settings import Settings
-from service.shard.engine_server import EngineServer
 from service.shard.policies import PolicySource
 from service.shard.stream import WorkerParts
 from service.shard.worker import Worker
 from service.state.store import Store
 from service.types import Push, StreamSpec, StreamStatus
 from tests.servers.process import wait_until
+from tests.service.shard.conftest import PIXELS
 
-PIXELS = 192 * 192
 MODEL = "fake-moderation-v1"
-
-
-@pytest.fixture(scope="module")
-def store(redis_url: str) -> Iterator[Store]:
-    store = Store.connect(redis_url)
-    yield store
-    store.close()
-
-
-@pytest.fixture(scope="module")
-def engine_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    address = tmp_path_factory.mktemp("engine") / "engine.sock"
-    server = EngineServer(FakeEngine(num_streams=8, max_pixels=PIXELS), address, Metrics())
-    stop = threading.Event()
-
-    def loop() -> None:
-        while not stop.is_set():
-            server.gather(0.05)
-            server.step()
-
-    thread = threading.Thread(target=loop)
-    thread.start()
-    yield address
-    stop.set()
-    thread.join()
-    server.close()
 
 
 @pytest.fixture
@@ -171,6 +143,24 @@ def test_blind_time_grows_unless_nobody_publishes_and_goes_on_over_a_change_of_o
     before_s = blind_s(worker, bad.id)
     wait_until(lambda: blind_s(worker, bad.id) > before_s + 0.3, "more blind time")
     assert blind_s(worker, idle.id) == 0.0
+
+
+def test_a_stream_that_another_shard_took_over_leaves_no_series_and_one_that_failed_keeps_its_own(
+    worker: Worker, parts: WorkerParts, store: Store, live_url: str
+) -> None:
+    taken, failed = wanted(store, "taken", live_url), wanted(store, "hopeless", "rtmp://10.1.2.3/live/x")
+    worker.assign((taken, failed))
+    wait_live(store, taken.id)
+    wait_until(lambda: getattr(store.get_status(failed.id), "state", "") == "failed", "the other stream to fail")
+    other = Worker(replace_parts(parts, name="worker-2", metrics=Metrics()), PolicySource(store, None))
+    other.assign((taken,))
+    wait_until(lambda: b'stream="taken"' not in worker.tend(), "the series of the stream to go")
+    page = worker.tend()
+    assert b'vigil_stream_state{state="failed",stream="hopeless"} 1.0' in page
+    assert b'vigil_blind_seconds_total{stream="hopeless"}' in page
+    assert b'vigil_blind_seconds_total{stream="taken"}' in other.tend()
+    other.assign(())
+    wait_until(lambda: not other.is_busy, "the other worker's stream to end", 15.0)
 
 
 def test_the_metrics_of_a_stream_are_there_from_its_first_moment(worker: Worker, store: Store) -> None:

@@ -119,14 +119,27 @@ def test_waiting_for_the_log_ends_with_news_or_the_time(shelf: WebhookShelf, put
 
 def test_only_the_holder_of_the_lease_notes_and_only_for_a_webhook_that_is_there(shelf: WebhookShelf, redis: Redis) -> None:
     shelf.put(webhook())
-    assert not shelf.note("wh_1", "me", {"cursor": "5-0"})
+    assert shelf.note("wh_1", "me", {"cursor": "5-0"}, "0-0") == "refused"
     assert shelf.hold_lease("me", 10.0)
-    assert shelf.note("wh_1", "me", {"cursor": "7-0", "last_delivery_at_s": 12.5, "last_error": "17", "backlog": 3, "disabled": 1})
-    assert not shelf.note("wh_1", "you", {"cursor": "9-0"})
+    fields: dict[str, str | int | float] = {"cursor": "7-0", "last_delivery_at_s": 12.5, "last_error": "17", "backlog": 3, "disabled": 1}
+    assert shelf.note("wh_1", "me", fields, "0-0") == "noted"
+    assert shelf.note("wh_1", "you", {"cursor": "9-0"}, "7-0") == "refused"
     assert shelf.states(["wh_1"]) == (WebhookState("7-0", 12.5, "17", 3, True),)
     shelf.delete("wh_1")
-    assert not shelf.note("wh_1", "me", {"cursor": "8-0"})
+    assert shelf.note("wh_1", "me", {"cursor": "8-0"}, "7-0") == "refused"
     assert redis.exists("vigil:webhook:wh_1") == 0
+
+
+def test_a_note_moves_the_cursor_only_from_where_it_was_seen_and_may_be_repeated(shelf: WebhookShelf) -> None:
+    shelf.put(webhook())
+    shelf.hold_lease("me", 10.0)
+    for _ in range(2):
+        assert shelf.note("wh_1", "me", {"cursor": "7-0"}, "0-0") == "noted"
+    assert shelf.note("wh_1", "me", {"cursor": "5-0", "last_error": "late"}, "4-0") == "moved"
+    assert shelf.note("wh_1", "me", {"last_error": "late"}, "4-0") == "moved"
+    assert shelf.states(["wh_1"]) == (WebhookState("7-0"),)
+    assert shelf.note("wh_1", "me", {"backlog": 2}, "7-0") == "noted"
+    assert shelf.states(["wh_1"]) == (WebhookState("7-0", backlog=2),)
 
 
 def test_one_holds_the_lease_until_it_leaves_or_falls_silent(shelf: WebhookShelf) -> None:
