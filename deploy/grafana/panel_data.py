@@ -77,21 +77,22 @@ def _line(series: Mapping[str, Any], legend: str) -> Line:
 
 
 def table_of(panel: Mapping[str, Any], source: Source) -> tuple[list[str], list[list[tuple[str, str]]]]:
-    """Headings, and rows of (text, colour), after the panel's transformations."""
-    found = source.by_target(panel)
-    joined: dict[tuple[tuple[str, str], ...], dict[str, float]] = {}
+    """Headings, and rows of (text, colour), after the panel's transformations. As in Grafana's merge, what all queries have joins them."""
+    found = {ref_id: lines for ref_id, lines in source.by_target(panel).items() if lines}
+    shared = set.intersection(*(set(line.labels) for lines in found.values() for line in lines)) if found else set()
+    joined: dict[tuple[str, ...], dict[str, Any]] = {}
     for ref_id, lines in found.items():
-        field = "Value" if len(found) == 1 else f"Value #{ref_id}"
+        field = "Value" if len(panel["targets"]) == 1 else f"Value #{ref_id}"
         for line in lines:
-            joined.setdefault(tuple(sorted(line.labels.items())), {})[field] = line.last
+            key = tuple(line.labels[name] for name in sorted(shared if len(found) > 1 else line.labels))
+            joined.setdefault(key, {}).update({**line.labels, field: line.last})
     organize = next(one["options"] for one in panel["transformations"] if one["id"] == "organize")
     order = sorted(organize["indexByName"], key=organize["indexByName"].__getitem__)
     headings = [organize["renameByName"][field] for field in order]
-    fields: list[dict[str, Any]] = [{**dict(labels), **values} for labels, values in joined.items()]
-    rows = [[one.get(field, "") for field in order] for one in fields]
+    rows = [[one.get(field, "") for field in order] for one in joined.values()]
     for sort in (panel.get("options") or {}).get("sortBy", ()):
         at = headings.index(sort["displayName"])
-        rows.sort(key=lambda row, at=at: row[at], reverse=bool(sort["desc"]))  # type: ignore[misc]
+        rows.sort(key=lambda row, at=at: (not isinstance(row[at], str), row[at]), reverse=bool(sort["desc"]))  # type: ignore[misc]
     return headings, [[_cell(panel, heading, value) for heading, value in zip(headings, row, strict=True)] for row in rows]
 
 
