@@ -151,6 +151,7 @@ def test_without_a_media_server_the_page_says_so(page: Page, dialog: Locator, wa
     expect(page.locator("#add-error")).to_be_hidden()
     expect(page.get_by_label("Stream address")).to_have_attribute("aria-invalid", "false")
     watched.errors[:] = [error for error in watched.errors if "Failed to load resource" not in error]
+    assert watched.errors == []
 
 
 def test_the_state_of_a_push_is_told_in_its_own_words(page: Page, dialog: Locator, server: tuple[httpx.Client, Store]) -> None:
@@ -160,7 +161,9 @@ def test_the_state_of_a_push_is_told_in_its_own_words(page: Page, dialog: Locato
     dialog.get_by_role("button", name="I have copied it").click()
     note = page.locator("#picture-note")
     expect(note).to_have_text("Waiting for a worker to take it")
-    worker = Actor(store, store.list_streams()[0].id)
+    (spec,) = store.list_streams()
+    assert spec.push is not None
+    worker = Actor(store, spec.id)
     for said, sentence in SENTENCES:
         worker.say(*said)
         page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # the list asks at once

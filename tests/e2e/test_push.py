@@ -134,6 +134,7 @@ def test_a_stream_pushed_to_node_media_server_is_watched_by_key(product: Product
     with NodeMediaServer(tmp_path / "node", notify, rtmp_port=port):
         goes_live_by_key_and_again(product, stream, video)
         is_refused_with_a_wrong_key(product, stream, video, "node-media-server")
+        assert counted(product, "node-media-server", "accepted") == 2
     product.http.delete(f"/v1/streams/{stream['id']}")
 
 

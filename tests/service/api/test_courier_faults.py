@@ -75,6 +75,7 @@ def test_a_receiver_whose_date_is_beyond_all_calendars_is_tried_as_any_other(
         actor.raise_alert("a1")
         receiver.wait_for(2)
         eventually(lambda: outcomes(metrics) == {"delivered": 1, "failed": 1, "gave_up": 0})
+        assert alerts_of(receiver.wait_for(2)) == ["a1", "a1"]
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

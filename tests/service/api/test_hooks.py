@@ -309,7 +309,8 @@ def test_mediamtx_asks_for_credentials_when_none_came(pushing: httpx.Client, str
 
 @pytest.mark.parametrize("action", ["playback", "api", "metrics", "pprof"])
 def test_everything_else_of_mediamtx_is_refused(pushing: httpx.Client, stream: dict[str, Any], action: str) -> None:
-    problem(mediamtx(pushing, action, stream["id"], key_of(stream)), 403, "play_refused")
+    said = problem(mediamtx(pushing, action, stream["id"], key_of(stream)), 403, "play_refused")
+    assert said == "only Vigil plays pushed streams"
 
 
 def test_only_vigil_plays_what_is_pushed(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
@@ -325,7 +326,7 @@ def test_only_vigil_plays_what_is_pushed(pushing: httpx.Client, store: Store, st
 
 def test_a_pulled_stream_and_another_application_are_unknown(pushing: httpx.Client, stream: dict[str, Any]) -> None:
     pulled = pushing.post("/v1/streams", json={"url": URL}).json()["id"]
-    problem(nginx(pushing, "publish", pulled, "x"), 404, "unknown_stream")
+    assert "no pushed stream" in problem(nginx(pushing, "publish", pulled, "x"), 404, "unknown_stream")
     problem(nginx(pushing, "publish", stream["id"], key_of(stream), app="vod"), 404, "unknown_stream")
     problem(nginx(pushing, "play", pulled, ""), 403, "play_refused")
 
