@@ -24,6 +24,7 @@ class GraphGauges:
         self._metrics = metrics
         self._shown: set[str] = set()
         self._next_s = 0.0
+        self._is_resting = False
 
     def is_due(self, now_s: float) -> bool:
         """Whether a second has passed since they were shown."""
@@ -31,7 +32,7 @@ class GraphGauges:
 
     def show(self, edges: Sequence[Edge], incidents: Sequence[Incident], now_s: float) -> None:
         """The graph's edges and the incidents that are open now."""
-        self._next_s = now_s + EVERY_S
+        self._next_s, self._is_resting = now_s + EVERY_S, False
         self._metrics.risk.labels(self._stream_id).set(risk_of(incidents))
         counts = Counter(edge.predicate for edge in edges)
         self._shown |= counts.keys()
@@ -39,5 +40,7 @@ class GraphGauges:
             self._metrics.relations.labels(self._stream_id, predicate).set(counts[predicate])
 
     def rest(self) -> None:
-        """Nothing is seen any more: the stream ended, failed or is let go."""
-        self.show((), (), 0.0)
+        """Nothing is seen any more: the stream ended, failed or is let go. May be said again and again."""
+        if not self._is_resting:
+            self.show((), (), 0.0)
+            self._is_resting = True

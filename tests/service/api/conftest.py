@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from service.state.store import Store
 from service.state.webhooks import WebhookShelf
 from tests.servers.webhook_receiver import WebhookReceiver
 from tests.service.api.actor import Actor, made_stream
+from tests.service.api.media_servers import PLAY_URL, PUSH_URL, TOKEN
 from tests.service.api.serving import served
 
 POLICIES = """- name: person-holding-cup
@@ -72,3 +74,19 @@ def shelf(redis_url: str) -> Iterator[WebhookShelf]:
 def receiver() -> Iterator[WebhookReceiver]:
     with WebhookReceiver() as receiver:
         yield receiver
+
+
+@pytest.fixture(scope="module")
+def pushing(redis_url: str, policy_file: Path) -> Iterator[httpx.Client]:
+    """The API of an operator who takes pushed streams."""
+    options = {"push_url": PUSH_URL, "push_play_url": PLAY_URL, "hook_token": TOKEN}
+    with served(redis_url, policy_file, max_streams=3, **options) as client:
+        yield client
+
+
+@pytest.fixture
+def stream(pushing: httpx.Client) -> dict[str, Any]:
+    """A pushed one, as its maker was answered: with its key."""
+    made = pushing.post("/v1/streams", json={"source": "push"})
+    assert made.status_code == 201, made.text
+    return dict(made.json())

@@ -1,13 +1,11 @@
-"""Pushed streams over HTTP: made with a key, and what media servers are answered, on a real server with a real Redis."""
+"""What media servers are answered about pushed streams, on a real server with a real Redis."""
 
 import base64
 import json
 import os
 import signal
 import time
-from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,167 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
-from service.api.push import fits
 from service.ingest.pushed import GONE
 from service.state.store import Store
 from service.types import Push, StreamSpec
 from tests.service.api.actor import Actor
-from tests.service.api.serving import served
+from tests.service.api.media_servers import PLAY_URL, TOKEN, counted, key_of, mediamtx, nginx, node, publisher
 from tests.service.api.test_admission import tell_capacity
 from tests.service.api.test_streams import URL, problem
-
-TOKEN = "a-token-of-the-operator"
-PUSH_URL = "rtmp://media.example.com:1935/live"
-PLAY_URL = "rtmp://mediamtx:1935/live"
-NGINX = "/v1/hooks/nginx-rtmp"
-
-
-@pytest.fixture(scope="module")
-def pushing(redis_url: str, policy_file: Path) -> Iterator[httpx.Client]:
-    """The API of an operator who takes pushed streams."""
-    options = {"push_url": PUSH_URL, "push_play_url": PLAY_URL, "hook_token": TOKEN}
-    with served(redis_url, policy_file, max_streams=3, **options) as client:
-        yield client
-
-
-@pytest.fixture
-def stream(pushing: httpx.Client) -> dict[str, Any]:
-    made = pushing.post("/v1/streams", json={"source": "push"})
-    assert made.status_code == 201, made.text
-    return dict(made.json())
-
-
-def key_of(stream: Mapping[str, Any]) -> str:
-    return str(stream["publish"]["stream_key"].partition("?key=")[2])
-
-
-def nginx(
-    client: httpx.Client, call: str, stream_id: str, key: str = "", session: str = "1", timeout: float = 10.0, **fields: str
-) -> httpx.Response:
-    form = {"app": "live", "clientid": session, "call": call, "name": stream_id, "type": "live", "key": key, **fields}
-    return client.post(f"{NGINX}/{call}", params={"token": TOKEN}, data=form, timeout=timeout)
-
-
-def mediamtx(client: httpx.Client, action: str, stream_id: str, key: str, session: str | None = "a-1", **fields: str) -> httpx.Response:
-    body = {
-        "user": "", "password": "", "token": "", "ip": "10.0.0.7", "action": action, "path": f"live/{stream_id}", "protocol": "rtmp",
-        "id": session, "query": f"key={key}", **fields,
-    }  # fmt: skip
-    return client.post("/v1/hooks/mediamtx/auth", params={"token": TOKEN}, json=body)
-
-
-def node(client: httpx.Client, event: str, stream_id: str, key: str, session: str = "n1") -> httpx.Response:
-    body = {
-        "id": session,
-        "ip": "127.0.0.1:5",
-        "app": "live",
-        "name": stream_id,
-        "query": {"key": key},
-        "protocol": "rtmp",
-        "action": event,
-    }
-    return client.post("/v1/hooks/node-media-server/notify", params={"token": TOKEN}, content=json.dumps(body))
-
-
-def publisher(store: Store, stream: Mapping[str, Any]) -> str | None:
-    spec = store.get_stream(stream["id"])
-    assert spec is not None
-    assert spec.push is not None
-    return spec.push.publisher
-
-
-def counted(client: httpx.Client, server: str, outcome: str) -> float:
-    sample = f'vigil_publishes_total{{outcome="{outcome}",process="api",server="{server}"}} '
-    return next(float(line.removeprefix(sample)) for line in client.get("/metrics").text.splitlines() if line.startswith(sample))
-
-
-# ---- streams with keys ------------------------------------------------------------------------------------------------------
-
-
-def test_a_pushed_stream_is_told_where_and_with_which_key_once(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
-    told, key = stream["publish"], key_of(stream)
-    assert told == {"server": PUSH_URL, "stream_key": f"{stream['id']}?key={key}", "url": f"{PUSH_URL}/{stream['id']}?key={key}"}
-    assert (stream["source"], stream["state"]) == ("push", "pending")
-    assert stream["url"] == f"{PLAY_URL}/{stream['id']}?key=***"
-    shown = pushing.get(f"/v1/streams/{stream['id']}")
-    assert shown.json()["publish"] is None
-    spec = store.get_stream(stream["id"])
-    assert spec is not None
-    assert spec.push is not None
-    assert fits(key, spec.push.key_hash)
-    play_key = spec.url.partition("?key=")[2]
-    assert len(play_key) == 43
-    for secret in (key, play_key, spec.push.key_hash):
-        assert secret not in shown.text + pushing.get("/v1/streams").text + pushing.get("/metrics").text
-    assert play_key not in json.dumps(stream)
-    assert key not in str(spec)
-
-
-@pytest.mark.parametrize(
-    ("body", "words"),
-    [
-        ({"source": "push", "url": URL}, "body.url: a pushed stream has no address of its own"),
-        ({"source": "pull"}, "body.url: the address of a live stream is needed, or source push"),
-        ({"source": "pulled", "url": URL}, "body.source"),
-    ],
-)
-def test_source_and_url_must_go_together(pushing: httpx.Client, body: dict[str, str], words: str) -> None:
-    assert words in problem(pushing.post("/v1/streams", json=body), 422, "invalid_input")
-
-
-def test_without_a_media_server_a_pushed_stream_is_refused_with_what_to_set(api: httpx.Client, store: Store) -> None:
-    detail = problem(api.post("/v1/streams", json={"source": "push"}), 409, "push_not_set_up")
-    assert "VIGIL_PUSH_URL" in detail
-    assert "VIGIL_HOOK_TOKEN" in detail
-    assert store.list_streams() == ()
-    problem(api.post(f"{NGINX}/publish", params={"token": TOKEN}), 403, "wrong_token")
-
-
-def test_the_same_idempotency_key_gives_the_same_stream_without_its_key(pushing: httpx.Client) -> None:
-    body = {"source": "push", "name": "Anna"}
-    first, again = (pushing.post("/v1/streams", json=body, headers={"Idempotency-Key": "k1"}) for _ in range(2))
-    assert first.json()["id"] == again.json()["id"]
-    assert first.json()["publish"] is not None
-    assert again.json()["publish"] is None
-    assert again.headers["idempotent-replayed"] == "true"
-    other = pushing.post("/v1/streams", json={"url": "http://127.0.0.1:9/x.m3u8", "name": "Anna"}, headers={"Idempotency-Key": "k1"})
-    assert "send a new key" in problem(other, 422, "idempotency_key_reused")
-
-
-def test_a_new_key_ends_the_old_one_and_is_shown_once(pushing: httpx.Client, stream: dict[str, Any]) -> None:
-    renewed = pushing.post(f"/v1/streams/{stream['id']}/key")
-    assert renewed.status_code == 200
-    assert key_of(renewed.json()) != key_of(stream)
-    problem(nginx(pushing, "publish", stream["id"], key_of(stream)), 403, "wrong_key")
-    assert nginx(pushing, "publish", stream["id"], key_of(renewed.json())).status_code == 200
-    assert pushing.get(f"/v1/streams/{stream['id']}").json()["publish"] is None
-
-
-def test_a_new_key_leaves_watched_what_is_published(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
-    nginx(pushing, "publish", stream["id"], key_of(stream))
-    pushing.post(f"/v1/streams/{stream['id']}/key")
-    assert publisher(store, stream) == "nginx-rtmp/1"
-
-
-def test_only_pushed_streams_have_keys(pushing: httpx.Client) -> None:
-    pulled = pushing.post("/v1/streams", json={"url": URL}).json()
-    assert (pulled["source"], pulled["publish"]) == ("pull", None)
-    assert "pulled" in problem(pushing.post(f"/v1/streams/{pulled['id']}/key"), 409, "not_pushed")
-    problem(pushing.post("/v1/streams/nothing/key"), 404, "no_such_stream")
-
-
-def test_a_pushed_stream_is_changed_and_deleted_as_any_other(pushing: httpx.Client, store: Store, stream: dict[str, Any]) -> None:
-    path = f"/v1/streams/{stream['id']}"
-    assert pushing.patch(path, json={"name": "Anna", "fps": 5}).json()["name"] == "Anna"
-    assert pushing.patch(path, json={"name": None}).json()["name"] == stream["name"] == f"push {stream['id'][:4]}"
-    spec = store.get_stream(stream["id"])
-    assert spec is not None
-    play_key = spec.url.partition("?key=")[2]
-    assert nginx(pushing, "play", stream["id"], play_key).status_code == 200
-    assert pushing.delete(path).status_code == 204
-    problem(nginx(pushing, "play", stream["id"], play_key), 403, "play_refused")
-    problem(nginx(pushing, "publish", stream["id"], key_of(stream)), 404, "unknown_stream")
-
 
 # ---- what media servers ask -------------------------------------------------------------------------------------------------
 

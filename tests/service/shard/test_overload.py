@@ -110,4 +110,4 @@ def test_an_engine_that_holds_next_to_nothing_sees_key_frames_of_all_and_none_is
 
 def gained(overloaded: Overloaded, before: list[int]) -> list[int]:
     """Frames of each stream since."""
-    return [now - seq for now, seq in zip(overloaded.seqs(), before, strict=True)]
+    return [seq - start for seq, start in zip(overloaded.seqs(), before, strict=True)]
