@@ -253,6 +253,11 @@ class StreamSpec(Struct, frozen=True):
     version: int = 1
     push: Push | None = None
 
+    @property
+    def lacks_publisher(self) -> bool:
+        """Pushed, and nobody publishes: there is nothing to watch."""
+        return self.push is not None and self.push.publisher is None
+
 
 class StreamStatus(Struct, frozen=True):
     """How it goes: written by the owning worker on every change and once a second, last at `written_at_s`."""

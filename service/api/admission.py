@@ -19,9 +19,7 @@ def full_engine(context: Context, wished: StreamSpec) -> str:
 
 def asks(spec: StreamSpec, status: StreamStatus | None) -> bool:
     """Whether a stream asks something of the engine: not when it is over, nor while a pushed one has no publisher."""
-    if spec.push is not None and spec.push.publisher is None:
-        return False
-    return status is None or status.state not in ("ended", "failed")
+    return not spec.lacks_publisher and (status is None or status.state not in ("ended", "failed"))
 
 
 def refusal(running: Sequence[StreamSpec], wished: StreamSpec, capacity_fps: float, admit_fps: float) -> str:

@@ -23,7 +23,7 @@ _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 
 _TARGETS: dict[str, Any] = {
-    "description": "One entry for each API that served within the last minute",
+    "description": "One entry for each API heard of within the last hour that did not stop by itself",
     "content": {
         "application/json": {
             "schema": {

@@ -42,9 +42,8 @@ class StreamKeeper:
         """Once a second: time in which the stream is wanted and not analysed; nobody misses a pushed stream that nobody publishes."""
         if not self.is_running:
             return
-        spec = self.spec
-        is_wanted = spec.push is None or spec.push.publisher is not None
-        self._parts.metrics.blind_s.labels(spec.id).inc(self._board.blind_s(is_wanted=is_wanted, fps=self._expected_fps()))
+        blind_s = self._board.blind_s(is_wanted=not self.spec.lacks_publisher, fps=self._expected_fps())
+        self._parts.metrics.blind_s.labels(self.spec.id).inc(blind_s)
 
     def _expected_fps(self) -> float | None:
         """What user and effort leave of the stream's frames."""

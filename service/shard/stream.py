@@ -275,7 +275,7 @@ class OwnedStream:
 
     def _start_reader(self, media_s: float) -> None:
         """Or wait, while nobody publishes a pushed stream."""
-        if self._spec.push and _publisher(self._spec) is None:
+        if self._spec.lacks_publisher:
             self._wait_for_publisher(*(STOPPED if self._analysis.seq else AWAITED))
             return
         self._waits_as = None

@@ -217,5 +217,4 @@ class Supervisor:
 
 def _rests(spec: StreamSpec, status: StreamStatus) -> bool:
     """Nobody misses its worker: it is over, or waits for its publisher."""
-    waits = status.state == "pending" and spec.push is not None and spec.push.publisher is None
-    return waits or status.state in ("ended", "failed")
+    return status.state in ("ended", "failed") or (status.state == "pending" and spec.lacks_publisher)
